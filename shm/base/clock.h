@@ -1,5 +1,5 @@
-/* The three clocks, in microseconds (design: limits by BOOTTIME, waits by MONOTONIC, wall time only for
- * what is shown or stored), and durations as people write them. */
+/* The three clocks, in microseconds (design: limits by BOOTTIME, waits by MONOTONIC, wall time only
+ * for what is shown or stored), and durations as people write them. */
 #ifndef SHM_BASE_CLOCK_H
 #define SHM_BASE_CLOCK_H
 

@@ -12,8 +12,8 @@ struct ip {
 };
 
 struct net {
-	struct ip ip;  /* host bits are zero */
-	uint8_t bits;  /* of the mapped form: an IPv4 /24 is 120 */
+	struct ip ip; /* host bits are zero */
+	uint8_t bits; /* of the mapped form: an IPv4 /24 is 120 */
 };
 
 /* Longest text: "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255" and "/128" and NUL. */
@@ -23,7 +23,8 @@ struct net {
 bool ip_is4(const struct ip *ip);
 bool ip_eq(const struct ip *a, const struct ip *b);
 
-/* Dotted quad or RFC 4291 text, nothing around it.  `out` may be NULL: only asks whether it is one. */
+/* Dotted quad or RFC 4291 text, nothing around it.  `out` may be NULL: only asks whether it is one.
+ */
 bool ip_parse(struct text t, struct ip *out);
 /* The canonical form (RFC 5952; mapped addresses as dotted quad); returns dst. */
 char *ip_format(const struct ip *ip, char dst[IP_TEXT_MAX]);
@@ -39,8 +40,8 @@ socklen_t ip_to_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_sto
 /* With the bits past `bits` (of the mapped form) cleared. */
 struct ip ip_mask(const struct ip *ip, unsigned bits);
 
-/* "192.0.2.0/24", "2001:db8::/32", or an address alone (its full length).  False if it is none, if the
- * length is out of range, or if host bits are set. */
+/* "192.0.2.0/24", "2001:db8::/32", or an address alone (its full length).  False if it is none, if
+ * the length is out of range, or if host bits are set. */
 bool net_parse(struct text t, struct net *out);
 char *net_format(const struct net *net, char dst[NET_TEXT_MAX]);
 bool net_contains(const struct net *net, const struct ip *ip);

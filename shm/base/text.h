@@ -47,7 +47,8 @@ bool text_iends(struct text t, struct text suffix);
 /* Without spaces, tabs, CR and LF at either end. */
 struct text text_trim(struct text t);
 
-/* Splits at the first `c`: true if there was one; without one, head is all of t and tail is empty. */
+/* Splits at the first `c`: true if there was one; without one, head is all of t and tail is empty.
+ */
 bool text_split(struct text t, char c, struct text *head, struct text *tail);
 
 /* The offset of the first `c`, or t.n. */
@@ -62,8 +63,8 @@ size_t text_cstr(struct text t, char *dst, size_t size);
 /* ASCII lower case into dst, which has room for t.n bytes and may be t.p itself. */
 void text_lower(struct text t, char *dst);
 
-/* An appender over a buffer of the caller's: never writes past cap, always NUL-terminates (cap >= 1),
- * and notes in `cut` that something did not fit. */
+/* An appender over a buffer of the caller's: never writes past cap, always NUL-terminates (cap >=
+ * 1), and notes in `cut` that something did not fit. */
 struct buf {
 	char *p;
 	size_t n, cap;
