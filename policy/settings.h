@@ -1,0 +1,74 @@
+/* The options as structs, made from settings.def: `struct helo_ip_settings { ... bool literals; }`.
+ *
+ * struct settings is what a check sees: the groups of all checks, each with its mode, as they hold for
+ * one recipient domain.  struct config (policy/config.h) is the whole file. */
+#ifndef POLICY_SETTINGS_H
+#define POLICY_SETTINGS_H
+
+#include "shm/base/ip.h"
+#include "shm/limit.h"
+
+struct text_list {
+	struct text *v;
+	size_t n;
+};
+struct net_list {
+	struct net *v;
+	size_t n;
+};
+struct rate_list {
+	struct rate *v;
+	size_t n;
+};
+
+bool nets_contain(const struct net_list *nets, const struct ip *ip);
+
+enum check_mode { MODE_OFF, MODE_MONITOR, MODE_ENFORCE };
+enum run_mode { RUN_ENFORCE, RUN_MONITOR, RUN_SOFT };
+
+#define FIELD_BOOL     bool
+#define FIELD_INT      int64_t
+#define FIELD_SIZE     uint64_t
+#define FIELD_DURATION int64_t
+#define FIELD_RATE     struct rate
+#define FIELD_RATES    struct rate_list
+#define FIELD_STRING   struct text
+#define FIELD_STRINGS  struct text_list
+#define FIELD_CHOICE   int
+#define FIELD_NETS     struct net_list
+#define FIELD_FILE     struct text
+
+/* Where an option group was written, for messages: file:line; 0 where it has its defaults. */
+#define GROUP_FIELDS_ONE   int line;
+#define GROUP_FIELDS_MANY  int line; struct text name;
+#define GROUP_FIELDS_CHECK int line; enum check_mode mode;
+
+#define GROUP(group, kind, help)                        struct group##_settings { GROUP_FIELDS_##kind
+#define SETTING(group, name, type, def, range, help)    FIELD_##type name;
+#define END(group)                                      };
+#include "policy/settings.def"
+#undef GROUP
+#undef SETTING
+#undef END
+
+struct settings {
+	/* One member a check, named after it. */
+#define CHECK(name, phase, mode, who, help) struct name##_settings name;
+#include "policy/checks.def"
+#undef CHECK
+	/* What a check needs of the rest of the file. */
+	const struct global_settings *global;
+	/* Options with a compiled form: made at load, never per message. */
+	struct pattern_list *subject_patterns;
+};
+
+/* The words of a CHOICE as indexes: enum global_bare_newline { ... } would be one enum a setting;
+ * these are the ones that code compares with. */
+enum { BARE_NEWLINE_NORMALIZE, BARE_NEWLINE_REJECT };
+enum { RECIPIENTS_LIST, RECIPIENTS_LIVE, RECIPIENTS_ANY };
+enum { UNKNOWN_LIVE, UNKNOWN_DEFER, UNKNOWN_PASS };
+enum { BALANCE_FAILOVER, BALANCE_ROUND_ROBIN };
+enum { CONNECTION_POOLED, CONNECTION_HOLD };
+enum { CLIENT_INFO_NONE, CLIENT_INFO_XFORWARD, CLIENT_INFO_XCLIENT, CLIENT_INFO_PROXY };
+
+#endif

@@ -1,0 +1,61 @@
+/* What a check answers. */
+#ifndef POLICY_VERDICT_H
+#define POLICY_VERDICT_H
+
+#include "policy/catalog.h"
+
+enum outcome {
+	OUTCOME_NOT_RUN,
+	OUTCOME_PASS,
+	OUTCOME_REFUSE,    /* a catalog row, 4xx or 5xx */
+	OUTCOME_UNDECIDED, /* ours or the network's: passes, or 451, never 5xx */
+};
+
+/* Whose doing a verdict is. */
+enum cause { CAUSE_POLICY, CAUSE_SENDER, CAUSE_OURS };
+const char *cause_name(enum cause c);
+
+struct verdict {
+	unsigned char outcome; /* enum outcome */
+	unsigned char cause;   /* enum cause */
+	unsigned short reply;  /* enum reply_id, for REFUSE */
+	/* Codes of the next hop that replace the row's (recipient_verify); 0 and empty: the row's. */
+	short hop_code;
+	char hop_enhanced[10];
+	struct text values[CATALOG_VALUES]; /* in the session's or the transaction's arena */
+	struct text facts;                  /* for log and explain; same */
+};
+
+static inline struct verdict pass(void)
+{
+	return (struct verdict){.outcome = OUTCOME_PASS};
+}
+
+/* Passes, with a fact worth keeping. */
+static inline struct verdict pass_because(struct text facts)
+{
+	return (struct verdict){.outcome = OUTCOME_PASS, .facts = facts};
+}
+
+/* A verdict by a rule of ours (bans, limits, relay) ... */
+static inline struct verdict refuse_by_policy(enum reply_id reply, struct text value, struct text facts)
+{
+	return (struct verdict){.outcome = OUTCOME_REFUSE, .cause = CAUSE_POLICY,
+				.reply = (unsigned short)reply, .values = {value}, .facts = facts};
+}
+
+/* ... and for what the sender did. */
+static inline struct verdict reject(enum reply_id reply, struct text value, struct text facts)
+{
+	return (struct verdict){.outcome = OUTCOME_REFUSE, .cause = CAUSE_SENDER,
+				.reply = (unsigned short)reply, .values = {value}, .facts = facts};
+}
+
+/* Ours or the network's.  It carries no reply, so it can't become a 5xx: the engine passes it or answers
+ * one of the two 451s. */
+static inline struct verdict undecided(struct text facts)
+{
+	return (struct verdict){.outcome = OUTCOME_UNDECIDED, .cause = CAUSE_OURS, .facts = facts};
+}
+
+#endif
