@@ -36,6 +36,7 @@ static struct {
 	int socket;       /* connected to it, or -1 */
 	bool stderr_is_journal, stderr_is_socket;
 	_Atomic uint64_t lost;
+	_Atomic bool behind; /* stderr's reader: don't wait for it again until it reads */
 } state = {.most = LOG_LEVEL_INFO, .socket = -1};
 
 /* Threads of a worker log as well; and on a coroutine's stack there is no room for a line. */
@@ -80,7 +81,7 @@ static bool stderr_ready(void)
 	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
 
 	/* a pipe without a reader shows POLLERR: writing would only raise SIGPIPE */
-	return poll(&p, 1, LOG_WAIT_MS) == 1 && p.revents == POLLOUT;
+	return poll(&p, 1, state.behind ? 0 : LOG_WAIT_MS) == 1 && p.revents == POLLOUT;
 }
 
 static ssize_t write_stderr_some(const char *p, size_t n)
@@ -93,7 +94,10 @@ static ssize_t write_stderr_some(const char *p, size_t n)
 static bool write_stderr(const char *p, size_t n)
 {
 	while (n > 0) {
-		if (!stderr_ready())
+		bool ready = stderr_ready();
+
+		state.behind = !ready;
+		if (!ready)
 			return false;
 		ssize_t done = write_stderr_some(p, n);
 
