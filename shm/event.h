@@ -1,6 +1,7 @@
-/* Events: the records in the rings.  A record is {u16 type, u16 zero, u32 zero, i64 wall_us} and then
- * fields {u8 field, u8 zero, u16 length, bytes}; integers are 8 bytes, addresses 16.  Field values that
- * do not fit are cut, fields that do not fit are left out: a record is never refused for its size. */
+/* Events: the records in the rings.  A record is {u16 type, u16 zero, u32 zero, i64 wall_us} and
+ * then fields {u8 field, u8 zero, u16 length, bytes}; integers are 8 bytes, addresses 16.  Field
+ * values that do not fit are cut, fields that do not fit are left out: a record is never refused
+ * for its size. */
 #ifndef SHM_EVENT_H
 #define SHM_EVENT_H
 
@@ -25,7 +26,15 @@ enum event_field {
 	EVENT_FIELDS
 };
 
-enum field_type { FIELD_TEXT_, FIELD_INT_, FIELD_IP_, FIELD_TIME_, FIELD_DURATION_, FIELD_ID_ };
+enum field_type {
+	FIELD_TEXT_,
+	FIELD_TEXTS_,
+	FIELD_INT_,
+	FIELD_IP_,
+	FIELD_TIME_,
+	FIELD_DURATION_,
+	FIELD_ID_
+};
 
 #define EVENT_MAX 4096
 /* A text field is cut at this length. */
@@ -41,7 +50,8 @@ void event_text(struct event *e, enum event_field f, struct text t); /* an empty
 void event_int(struct event *e, enum event_field f, int64_t v);
 void event_ip(struct event *e, enum event_field f, const struct ip *ip);
 
-/* Reading: false if the bytes are no event. */
+/* Reading: false if the bytes are no event.  The views point into `bytes`.  Fields that this
+ * program doesn't know (an event of a later version) are passed over. */
 struct event_view {
 	enum event_type type;
 	int64_t wall_us;
@@ -50,7 +60,7 @@ struct event_view {
 };
 struct field_view {
 	enum event_field field;
-	struct text text; /* TEXT */
+	struct text text; /* TEXT, TEXTS */
 	int64_t number;   /* INT, TIME, DURATION, ID */
 	struct ip ip;     /* IP */
 };
@@ -65,7 +75,22 @@ const char *event_field_name(enum event_field f); /* with dashes */
 enum field_type event_field_type(enum event_field f);
 bool event_matters(enum event_type t);
 
-/* One line without newline: `message client=192.0.2.1 helo=... verdict=accepted`, or a JSON object. */
+/* One line without newline.  The type of a field decides how it is shown, never its bytes, so
+ * nothing that a client sends can look like another field or another line:
+ *
+ *   message client=192.0.2.1 helo=mx.example.org duration=1.250000s reply="250 2.0.0 Taken"
+ *
+ * A value is quoted unless it is made of printable ASCII without space, quote, backslash and '=';
+ * bytes outside printable ASCII, quotes and backslashes are \xHH.  In the text form times are ISO
+ * 8601 and incidents "7KQ2-M4XD".
+ *
+ *   {"time":"...","event":"message","client":"192.0.2.1","duration":1.250000,"ran":["..."]}
+ *
+ * is pure ASCII: valid UTF-8 becomes \uHHHH, a byte that is not UTF-8 the four characters \xHH.  A
+ * field of a kind that may come again (TEXTS) is always an array, any other stands once.
+ *
+ * With a buffer of EVENT_LINE_MAX nothing is ever cut. */
+#define EVENT_LINE_MAX (8 * EVENT_MAX)
 void event_format_text(const struct event_view *v, struct buf *out);
 void event_format_json(const struct event_view *v, struct buf *out);
 
