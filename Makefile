@@ -14,7 +14,7 @@ PKGS     := libconfuse lmdb libidn2 libseccomp libcap libsystemd libpcre2-8
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
             -Wno-override-init -Wno-missing-field-initializers
 WERROR   ?= -Werror
-STD      := -std=gnu17 -D_GNU_SOURCE -I. -I$(BUILD)
+STD      := -std=gnu17 -D_GNU_SOURCE -I. -I$(BUILD) -DGATEPOST_SYSCONF='"$(SYSCONF)"'
 HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 \
             $(shell $(CC) -fcf-protection -E -x c /dev/null >/dev/null 2>&1 && echo -fcf-protection)
 LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed

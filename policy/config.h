@@ -86,7 +86,7 @@ struct config {
  * err: "gatepost.conf:12: unknown option "max-sesions"; nearest: max-sessions".  If `bundle_fd` isn't
  * NULL it gets a sealed memfd with all that was read.  `overrides` are "name=value" strings of the
  * command line (NULL-terminated; may be NULL). */
-struct config *config_load(const char *path, FILE *err, int *bundle_fd);
+struct config *config_load(const char *path, const char *const *overrides, FILE *err, int *bundle_fd);
 struct config *config_load_bundle(int fd, FILE *err);
 void config_free(struct config *c);
 
