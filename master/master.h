@@ -1,0 +1,80 @@
+/* The master: binds, forks, watches, reloads, and parses no byte that came from the network.
+ *
+ * Its state is one struct; main() fills it in and calls master_run().  At most two generations of
+ * workers live at once: the one in force and one that drains. */
+#ifndef MASTER_MASTER_H
+#define MASTER_MASTER_H
+
+#include "master/child.h"
+#include "master/listeners.h"
+#include "master/state_dir.h"
+
+/* The workers of one configuration. */
+struct generation {
+	unsigned number;
+	struct config *config;
+	int bundle_fd;
+	int *listen_fds;
+	size_t listen_count;
+	struct child *workers;
+	size_t worker_count;
+	bool draining;
+	int64_t kill_at_mono_us; /* draining: when patience ends */
+};
+
+struct master {
+	const char *config_path;
+	const char *const *overrides;
+	struct segment segment;
+	int segment_fd;
+	int lifeline[2]; /* nobody ever writes; its write end closes with us */
+	int control_fd;
+	int signal_fd;
+	struct state_dir state_dir;
+	struct listeners listeners;
+	struct generation *current;
+	struct generation
+	    *next;              /* being started by a reload; comes into force when all are ready */
+	struct generation *old; /* draining */
+	struct child keeper;
+	bool reload_wanted;
+	bool stopping;
+	bool told_ready;      /* systemd knows */
+	unsigned generations; /* numbers given so far */
+};
+
+/* Starts everything with `config` and its bundle (both the master's from now on), supervises until
+ * SIGTERM or SIGINT, ends everything.  The exit status. */
+int master_run(struct master *m, struct config *config, int bundle_fd);
+
+/* --- generation.c */
+struct generation *generation_new(struct master *m, struct config *config, int bundle_fd);
+void generation_start(struct master *m, struct generation *g);
+bool generation_ready(const struct generation *g); /* each worker has shown a heartbeat */
+bool generation_gone(const struct generation *g);  /* no worker is left */
+void generation_drain(struct generation *g);       /* SIGTERM to all */
+void generation_kill(struct generation *g);        /* SIGKILL to all */
+void generation_free(struct generation *g);
+
+/* --- reload.c: SIGHUP. */
+void reload_begin(struct master *m);
+/* Moves a reload on: the next generation comes into force when it is ready. */
+void reload_continue(struct master *m);
+/* A worker of the generation that is being started died: the running one stays in force. */
+void reload_abandon(struct master *m);
+
+/* --- supervise.c */
+/* Reaps what has died, says why, plans restarts. */
+void supervise_reap(struct master *m);
+/* Once a second: heartbeats, restarts that are due, drains whose time is up. */
+void supervise_tick(struct master *m);
+/* Starts the children whose back-off is over. */
+void supervise_restart(struct master *m);
+void supervise_start_child(struct master *m, struct child *c, const struct generation *g);
+
+/* --- build_id.c: the ELF build id in hex, "" if there is none. */
+const char *build_id(void);
+
+#define GATEPOST_VERSION "0.1.0"
+
+#endif
