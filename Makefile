@@ -60,9 +60,62 @@ unit-tests: $(UNIT)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) $(shell pkg-config --libs check)
 
+# --- the two commands -----------------------------------------------------------------------------
+# Packages are installed first, and then make starts anew: what pkg-config says is read at its start.
+
+run:
+	tools/setup build run
+	@$(MAKE) --no-print-directory all
+	@tools/run $(BUILD)
+
+check:
+	@tools/setup build check
+	@$(MAKE) --no-print-directory MODE=release all
+	@$(MAKE) --no-print-directory MODE=asan all unit-tests
+	@tests/run build/asan $(ONLY)
+
+# --- what keeps the code clean --------------------------------------------------------------------
+
+SOURCES  := $(shell find shm policy worker master tests tools -name '*.[ch]')
+
+lint:
+	@tools/setup build lint check
+	@$(MAKE) --no-print-directory lint-format lint-tidy lint-cppcheck
+
+lint-format:
+	clang-format --dry-run -Werror $(SOURCES)
+
+lint-tidy: compile_commands.json
+	@find shm policy worker master -name '*.c' | xargs -P $$(nproc) -n 4 clang-tidy --quiet 2>&1 >build/tidy.log; \
+		if grep -E 'error:|warning:' build/tidy.log; then exit 1; fi; echo "clang-tidy: clean"
+
+lint-cppcheck:
+	cppcheck --quiet --std=c17 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppressions-list=tools/cppcheck.suppress -j $$(nproc) -D_GNU_SOURCE -I. shm policy worker master
+
+compile_commands.json: $(SRCS) Makefile
+	@mkdir -p build
+	@{ echo '['; sep=; for f in $(SRCS); do \
+		printf '%s{"directory":"%s","file":"%s","arguments":["gcc"' "$$sep" '$(CURDIR)' $$f; \
+		for a in $(subst ",\",$(STD) $(WARN) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)) -c $$f; do \
+			printf ',"%s"' "$$(printf %s "$$a" | sed 's/"/\\"/g')"; done; \
+		printf ']}'; sep=',\n'; done; echo ']'; } >$@
+
+# --- installing -----------------------------------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SYSCONF)/gatepost \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -m 755 $(BUILD)/gatepostd $(DESTDIR)$(PREFIX)/sbin/gatepostd
+	install -m 755 $(BUILD)/gatepost $(DESTDIR)$(PREFIX)/bin/gatepost
+	[ -e $(DESTDIR)$(SYSCONF)/gatepost/gatepost.conf ] || \
+		install -m 640 etc/gatepost.conf $(DESTDIR)$(SYSCONF)/gatepost/gatepost.conf
+	sed 's,@PREFIX@,$(PREFIX),' etc/gatepostd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/gatepostd.service
+	install -m 644 etc/gatepostd.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/gatepostd.socket
+
 clean:
-	rm -rf build
+	rm -rf build compile_commands.json
 
 -include $(shell find build -name '*.d' 2>/dev/null)
-.PHONY: all clean unit-tests
+.PHONY: all unit-tests run check lint lint-format lint-tidy lint-cppcheck install clean
 .SECONDARY:
