@@ -77,13 +77,14 @@ struct conn {
 	uint32_t in_start, in_end, in_lf; /* unread bytes; the line end is not before in_lf */
 	uint32_t out_start, out_end;      /* unsent bytes */
 	uint32_t in_kept;         /* `in` is a small block that keeps a half line while we wait */
+	uint32_t in_swallowed;    /* bytes so far of a too long line that is being swallowed */
 	int error;                /* errno of the failure; sticky: every later call fails */
 	int64_t write_timeout_us; /* for writes that conn_put() has to make by itself */
 	uint64_t bytes_in, bytes_out; /* of the peer's stream, without TLS */
 	enum conn_eol eol;            /* how the last line of conn_getline() ended */
 	bool eof;
-	bool write_cut; /* conn_put() could not send; `put_result` says why */
-	enum conn_result put_result;
+	uint8_t streak;              /* reads since it last had to wait, for fairness */
+	enum conn_result put_result; /* why conn_put() could not send; CONN_OK if it could */
 };
 
 /* Takes the descriptor of a connected stream socket (non-blocking, close-on-exec) over.  False with

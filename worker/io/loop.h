@@ -65,14 +65,20 @@ void watch_remove(struct watch *w);
 enum wake watch_wait_readable(struct watch *w, int64_t deadline_us);
 enum wake watch_wait_writable(struct watch *w, int64_t deadline_us);
 
-/* The caller has met EAGAIN, or a short read or write of a stream: wait for the next edge. */
+/* The caller has met EAGAIN: wait for the next edge. */
 static inline void watch_spent_readable(struct watch *w)
 {
-	w->readable = w->hangup;
+	w->readable = false;
 }
 static inline void watch_spent_writable(struct watch *w)
 {
 	w->writable = false;
+}
+/* A stream gave less than was asked for: it is drained, unless its end has been reported already
+ * (what comes later is a new edge, an end that was reported is not). */
+static inline void watch_short_read(struct watch *w)
+{
+	w->readable = w->hangup;
 }
 
 /* ---- Timers: callbacks for periodic work

@@ -30,6 +30,6 @@ enum wake offload_run_before(struct offload *o, void (*job)(void *arg), void *ar
 			     int64_t deadline_us);
 
 /* Jobs that no thread has begun yet. */
-size_t offload_waiting(const struct offload *o);
+size_t offload_waiting(struct offload *o);
 
 #endif
