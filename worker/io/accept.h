@@ -18,7 +18,7 @@
 /* Called on the loop's own stack: must not wait. */
 struct acceptor_ops {
 	/* A new connection, non-blocking and close-on-exec; the callee owns fd.  It may pause or
-	 * close the acceptor. */
+	 * close the acceptor, but not free it. */
 	void (*on_connection)(void *arg, int fd, const struct sockaddr *peer, socklen_t len);
 	/* No descriptors: say 421 on fd by one non-blocking send; the acceptor closes it.  May be
 	 * NULL. */

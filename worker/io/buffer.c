@@ -29,7 +29,7 @@ char *buffer_take(struct buffer_pool *p)
 void buffer_give(struct buffer_pool *p, char *b)
 {
 	p->in_use--;
-	if (p->kept >= BUFFERS_KEPT) {
+	if (p->kept + 1 > BUFFERS_KEPT) {
 		free(b);
 		return;
 	}
