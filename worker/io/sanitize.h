@@ -5,6 +5,10 @@
 
 #include <stddef.h>
 
+/* For functions that leave a stack in the middle: they have no marks of their own that would be
+ * left behind. */
+#define SWITCHES_STACKS __attribute__((noinline, no_sanitize_address))
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>

@@ -98,7 +98,7 @@ static __attribute__((noinline)) const char *stack_used(void)
 }
 
 /* From the task to the loop.  Returns when the loop resumes it, never if it has ended. */
-static void leave(struct task *t)
+SWITCHES_STACKS static void leave(struct task *t)
 {
 	struct task_set *s = &t->loop->tasks;
 
@@ -110,7 +110,7 @@ static void leave(struct task *t)
 	fiber_switch_end(t->fake_stack, NULL, NULL);
 }
 
-static void task_main(void)
+SWITCHES_STACKS static void task_main(void)
 {
 	struct task *t = current;
 
@@ -121,7 +121,7 @@ static void task_main(void)
 	abort();
 }
 
-static void begin(struct task *t)
+SWITCHES_STACKS static void begin(struct task *t)
 {
 	ucontext_t context;
 
@@ -148,7 +148,7 @@ static void task_free(struct task *t)
 }
 
 /* From the loop to the current task.  Returns when it gives way. */
-static void resume(void)
+SWITCHES_STACKS static void resume(void)
 {
 	struct task_set *s = &current->loop->tasks;
 
