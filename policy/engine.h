@@ -1,9 +1,9 @@
-/* The engine: walks the checks of a phase in order, and alone knows of modes, exemptions, overrides by
- * domain, incidents, events and metrics.
+/* The engine: walks the checks of a phase in order, and alone knows of modes, exemptions, overrides
+ * by domain, incidents, events and metrics.
  *
- * Verdicts of CONNECT, HELO and MAIL are kept in s->runs and spoken at RCPT: there, in table order, the
- * first that refuses and is `enforce` for the recipient decides.  Checks whose options the recipient's
- * domain overrides run again for it. */
+ * Verdicts of CONNECT, HELO and MAIL are kept in s->runs and spoken at RCPT: there, in table order,
+ * the first that refuses and is `enforce` for the recipient decides.  Checks whose options the
+ * recipient's domain overrides run again for it. */
 #ifndef POLICY_ENGINE_H
 #define POLICY_ENGINE_H
 
@@ -12,43 +12,53 @@
 /* What the SMTP layer is to say. */
 struct decision {
 	bool refused;
-	bool close;              /* say it, then 421 and close */
+	bool close; /* say it, then `closing` (a 421) and close */
+	enum reply_id closing;
 	short code;
-	struct text enhanced;    /* empty: none */
-	struct text text;        /* with incident id and help-url, ready for the wire */
+	struct text enhanced; /* empty: none */
+	struct text text;     /* with incident id and help-url, ready for the wire */
 	enum reply_id reply;
-	int check;               /* enum check_id, or -1 */
-	uint64_t incident;       /* 0: none */
+	int check; /* enum check_id, or -1 */
+	enum cause cause;
+	uint64_t incident; /* 0: none */
 };
 
-/* At accept, before the greeting: limits of connections, bans with --at-connect.  A decision that is
- * refused is the greeting (554 or 421). */
+/* The engine counts the metrics of messages, recipients, bytes, undecided checks and noted
+ * refusals; the caller counts connections and protocol errors.  A decision's texts live in the
+ * transaction's arena if there is a transaction, else in the session's. */
+
+/* Right before the greeting (s->early_talker stands): limits of connections, bans with
+ * --at-connect.  Sets s->runs.  A decision that is refused is the greeting (554 or 421, without
+ * enhanced code). */
 struct decision engine_connect(struct session *s);
 /* After HELO/EHLO and MAIL (s->helo, s->tx->from stand). */
 void engine_helo(struct session *s);
-/* At MAIL only protocol can refuse (no HELO) and limits by login. */
+/* At MAIL, with s->tx made and filled in: only a missing HELO and limits by login refuse here (drop
+ * the transaction then).  s->helo may be empty. */
 struct decision engine_mail(struct session *s);
-/* `r` is filled in (mailbox, domain, route, settings, is_role) and not yet in tx->recipients.  When it
- * passes, limits have been charged and the caller adds it. */
+/* `r` is filled in (mailbox, domain, route, settings, is_role) and not yet in tx->recipients.  When
+ * it passes, limits have been charged and the caller adds it.  That it goes another way than the
+ * first recipient (OTHER_ROUTE), or is one too many, is for the caller to say before.  May yield
+ * (the next hop is asked).  A dictionary attack is noticed here: 550 with `close`. */
 struct decision engine_rcpt(struct session *s, struct recipient *r);
-/* Before 354. */
+/* Before 354 (or the first BDAT): a bounce that had two recipients is refused here too. */
 struct decision engine_data(struct session *s);
 /* At the end of data (tx->header, tx->size stand), before delivery. */
 struct decision engine_message(struct session *s);
 /* After the 250: charges bytes, counts. */
 void engine_accepted(struct session *s);
 
-/* A reply of the catalog that needs no check: protocol, ours.  Incidents are made for final refusals. */
+/* A reply of the catalog that needs no check: protocol, ours.  Incidents are made for what is final
+ * about a message or recipient (TOO_BIG, TOO_MANY_HOPS ...), not for errors of the protocol. */
 struct decision engine_reply(struct session *s, enum reply_id id);
 /* What the next hop said after the data (or at the delivery), as our reply: its codes, its text by
  * option; a hop without an answer is 451. */
 struct decision engine_hop_reply(struct session *s, const struct hop_reply *hop);
 
-/* What a session that ends before RCPT would have got: for its log line; empty if nothing. */
+/* What was refused, or would have been: by the verdicts that stand now, "banned-client: 550 5.7.1
+ * The sender ... is banned; helo-ip: ...".  For the log line of a message in monitor mode, and of a
+ * session that ends before RCPT; empty if nothing.  Call it before the transaction's arena is
+ * reset. */
 struct text engine_would(const struct session *s);
-
-/* Remembers that a recipient of this client does (not) exist: the count of dictionary attacks.  True if
- * the client is blocked from now on (say DICTIONARY_ATTACK, close). */
-bool engine_note_recipient(struct session *s, const struct recipient *r, bool exists);
 
 #endif

@@ -1,6 +1,6 @@
 /* The facts of a session and of its transaction, as policy sees them.  Facts only: no sockets, no
- * buffers.  The worker's struct smtp_session embeds struct session and fills it in as facts are earned,
- * never before. */
+ * buffers.  The worker's struct smtp_session embeds struct session and fills it in as facts are
+ * earned, never before. */
 #ifndef POLICY_SESSION_H
 #define POLICY_SESSION_H
 
@@ -23,14 +23,16 @@ enum phase { PHASE_CONNECT, PHASE_HELO, PHASE_MAIL, PHASE_RCPT, PHASE_DATA, PHAS
 /* One check's last run. */
 struct check_run {
 	struct verdict verdict;
-	uint32_t us;          /* how long it took */
-	unsigned char mode;   /* in which it ran */
-	bool exempt;          /* it would have refused; an exemption saved it */
+	uint32_t us;                     /* how long it took */
+	const struct settings *settings; /* with which it ran */
+	bool in_transaction;             /* its texts live in the transaction's arena */
+	bool exempt;                     /* it would have refused; an exemption saved it */
+	bool waived;                     /* it would have refused; monitor mode let it pass */
 };
 
 struct recipient {
 	struct mailbox mailbox;
-	const struct domain *domain;     /* NULL: not ours */
+	const struct domain *domain; /* NULL: not ours */
 	const struct route *route;
 	const struct settings *settings; /* the domain's, or the base's */
 	bool is_role;                    /* postmaster@ or abuse@ of an own domain */
@@ -42,13 +44,13 @@ struct transaction {
 	struct mailbox from; /* .whole is empty for the null sender */
 	bool null_sender;
 	bool smtputf8, body_8bit;
-	uint64_t declared_size; /* SIZE=, 0: none */
-	struct text esmtp;      /* RET= and ENVID= as they go on, checked */
+	uint64_t declared_size;       /* SIZE=, 0: none */
+	struct text esmtp;            /* RET= and ENVID= as they go on, checked */
 	struct recipient *recipients; /* accepted ones */
 	size_t recipient_count, recipient_capacity;
 	unsigned recipients_refused;
-	bool charged_message;   /* the limits of messages have been charged */
-	bool poisoned;          /* a bounce with two recipients: DATA is refused too */
+	bool charged_message; /* the limits of messages have been charged */
+	bool poisoned;        /* a bounce with two recipients: DATA is refused too */
 	/* At the end of data: */
 	const struct header *header;
 	uint64_t size;
@@ -67,14 +69,14 @@ struct session {
 	bool own;                /* trusted network (or logged in) */
 	bool early_talker;
 	bool tls;
-	struct text host;        /* forward-confirmed reverse name; empty: not known */
-	struct text login;       /* empty: not logged in */
-	struct text helo;        /* as given; empty until HELO or EHLO */
+	struct text host;  /* forward-confirmed reverse name; empty: not known */
+	struct text login; /* empty: not logged in */
+	struct text helo;  /* as given; empty until HELO or EHLO */
 	bool esmtp;
-	char id[16];             /* names the session in log lines */
-	struct transaction *tx;  /* NULL outside of one */
-	struct recipient *rcpt;  /* the one that is judged now; NULL outside of RCPT */
-	struct check_run *runs;  /* CHECK_COUNT, in the session's arena */
+	char id[16];            /* names the session in log lines */
+	struct transaction *tx; /* NULL outside of one */
+	struct recipient *rcpt; /* the one that is judged now; NULL outside of RCPT */
+	struct check_run *runs; /* the engine's: CHECK_COUNT, in the session's arena */
 };
 
 #endif
