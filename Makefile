@@ -93,13 +93,10 @@ lint-cppcheck:
 	cppcheck --quiet --std=c17 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 		--suppressions-list=tools/cppcheck.suppress -j $$(nproc) -D_GNU_SOURCE -I. shm policy worker master
 
-compile_commands.json: $(SRCS) Makefile
+compile_commands.json: $(SRCS) Makefile tools/compile-commands
 	@mkdir -p build
-	@{ echo '['; sep=; for f in $(SRCS); do \
-		printf '%s{"directory":"%s","file":"%s","arguments":["gcc"' "$$sep" '$(CURDIR)' $$f; \
-		for a in $(subst ",\",$(STD) $(WARN) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)) -c $$f; do \
-			printf ',"%s"' "$$(printf %s "$$a" | sed 's/"/\\"/g')"; done; \
-		printf ']}'; sep=',\n'; done; echo ']'; } >$@
+	@: $(file >build/flags,$(STD) $(WARN) $(shell pkg-config --cflags $(PKGS) 2>/dev/null))
+	@tools/compile-commands build/flags $(SRCS) >$@
 
 # --- installing -----------------------------------------------------------------------------------
 
