@@ -1,0 +1,64 @@
+"""Next hops: a real SMTP or LMTP server (aiosmtpd) whose answers a test can choose, and which keeps
+every message byte for byte."""
+from aiosmtpd.controller import Controller
+from aiosmtpd.lmtp import LMTP
+from aiosmtpd.smtp import SMTP
+
+from daemon import free_port
+
+
+class Handler:
+    def __init__(self):
+        self.messages = []   # (sender, recipients, bytes)
+        self.asked = []      # recipients of every RCPT
+        self.refuse = {}     # recipient -> reply
+        self.mail_reply = None
+        self.data_reply = None
+        self.params = []     # MAIL parameters seen
+        self.xforward = []
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        self.params.append(options)
+        if self.mail_reply:
+            return self.mail_reply
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 OK"
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        self.asked.append(address)
+        if address in self.refuse:
+            return self.refuse[address]
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        if self.data_reply:
+            return self.data_reply
+        self.messages.append((envelope.mail_from, list(envelope.rcpt_tos), envelope.original_content))
+        return "250 2.0.0 queued as Q123"
+
+
+class Hop:
+    def __init__(self, lmtp=False, utf8=False, size=None):
+        self.port = free_port()
+        self.handler = Handler()
+        server = LMTP if lmtp else SMTP
+
+        class Own(Controller):
+            def factory(self):
+                return server(self.handler, enable_SMTPUTF8=utf8, hostname="hop.test",
+                              data_size_limit=size, ident="hop")
+
+        self.controller = Own(self.handler, hostname="127.0.0.1", port=self.port)
+
+    def start(self):
+        self.controller.start()
+        return self
+
+    def stop(self):
+        self.controller.stop()
+
+    @property
+    def messages(self):
+        return self.handler.messages
