@@ -1,0 +1,438 @@
+/* LMDB: opening an environment, transactions that follow a growing map, keys and values as texts.
+ */
+#include "shm/store.h"
+
+#include "shm/store_guard.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	FORMAT = 1,         /* of all that stands in the databases */
+	READERS_MAX = 1024, /* two generations of workers, and tools */
+	OPEN_TRIES = 100,   /* while another process is making the databases */
+	OPEN_PAUSE_MS = 20,
+	SWAP_TRIES = 8, /* a map that others grow again and again */
+};
+
+/* Address space, not memory or disk: grown as needed. */
+static const size_t map_start = (size_t)16 << 20;
+static const size_t events_map_max = (size_t)2 << 30;
+
+static const char *const store_names[] = {
+    [STORE_LISTS] = "lists", [STORE_EVENTS] = "events", [STORE_USERS] = "users"};
+
+static const struct {
+	enum store_name store;
+	const char *name;
+} dbs[STORE_DBS] = {
+    [DB_SUMMARY] = {STORE_LISTS, "summary"},
+    [DB_BANS] = {STORE_LISTS, "bans"},
+    [DB_EXEMPTIONS] = {STORE_LISTS, "exemptions"},
+    [DB_EXPIRIES] = {STORE_LISTS, "expiries"},
+    [DB_RECIPIENTS] = {STORE_LISTS, "recipients"},
+    [DB_RECIPIENT_LISTS] = {STORE_LISTS, "recipient-lists"},
+    [DB_RECIPIENT_GARBAGE] = {STORE_LISTS, "recipient-garbage"},
+    [DB_INCIDENTS] = {STORE_EVENTS, "incidents"},
+    [DB_INCIDENT_IDS] = {STORE_EVENTS, "incident-ids"},
+    [DB_HITS] = {STORE_EVENTS, "hits"},
+    [DB_LIMITS] = {STORE_EVENTS, "limits"},
+    [DB_BLOCKS] = {STORE_EVENTS, "blocks"},
+    [DB_BLOCK_ENDS] = {STORE_EVENTS, "block-ends"},
+    [DB_POSITIONS] = {STORE_EVENTS, "positions"},
+    [DB_USERS] = {STORE_USERS, "users"},
+};
+
+const char *store_error(int rc)
+{
+	return mdb_strerror(rc);
+}
+
+/* ---- a map that grows ---- */
+
+static int set_map(struct store *st, size_t size)
+{
+	int rc = mdb_env_set_mapsize(st->env, size);
+
+	if (rc != 0 && rc != EINVAL)
+		st->broken = true; /* the old mapping has gone already */
+	return rc;
+}
+
+static size_t map_size(struct store *st)
+{
+	MDB_envinfo info;
+
+	mdb_env_info(st->env, &info);
+	return info.me_mapsize;
+}
+
+/* For a write that found the map full: takes over what another process made of it, else doubles it.
+ */
+static int grow(struct store *st)
+{
+	size_t before = map_size(st), wanted = 2 * before;
+	int rc = set_map(st, 0);
+
+	if (rc != 0 || map_size(st) > before)
+		return rc;
+	if (st->map_max > 0 && wanted > st->map_max)
+		wanted = st->map_max;
+	if (wanted <= before) {
+		rc = set_map(st, before);
+		return rc != 0 ? rc : MDB_MAP_FULL;
+	}
+	return set_map(st, wanted);
+}
+
+/* ---- transactions ---- */
+
+static int begin_once(struct store *st, unsigned flags, MDB_txn **txn)
+{
+	if (*txn)
+		return mdb_txn_renew(*txn);
+	return mdb_txn_begin(st->env, NULL, flags, txn);
+}
+
+static int begin(struct store *st, unsigned flags, MDB_txn **txn)
+{
+	int rc = st->broken ? ENOMEM : begin_once(st, flags, txn);
+
+	for (int i = 0; i < SWAP_TRIES && rc == MDB_MAP_RESIZED; i++) {
+		rc = set_map(st, 0);
+		if (rc == 0)
+			rc = begin_once(st, flags, txn);
+	}
+	if (rc == MDB_READERS_FULL && store_clear_dead_readers(st) > 0)
+		rc = begin_once(st, flags, txn);
+	return rc;
+}
+
+MDB_txn *store_read_begin(struct store *st)
+{
+	assert(!st->reading);
+	if (begin(st, MDB_RDONLY, &st->reader) != 0)
+		return NULL;
+	st->reading = true;
+	return st->reader;
+}
+
+void store_read_end(struct store *st)
+{
+	assert(st->reading);
+	mdb_txn_reset(st->reader);
+	st->reading = false;
+}
+
+size_t store_last_change(struct store *st)
+{
+	MDB_envinfo info;
+
+	if (st->broken)
+		return 0;
+	mdb_env_info(st->env, &info);
+	return info.me_last_txnid;
+}
+
+static int write_once(struct store *st, int (*change)(MDB_txn *txn, void *arg), void *arg)
+{
+	MDB_txn *txn = NULL;
+	int rc = begin(st, 0, &txn);
+
+	if (rc != 0)
+		return rc;
+	rc = change(txn, arg);
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	return mdb_txn_commit(txn);
+}
+
+int store_write(struct store *st, int (*change)(MDB_txn *txn, void *arg), void *arg)
+{
+	int rc;
+
+	assert(!st->reading && st->access == STORE_WRITE);
+	do
+		rc = write_once(st, change, arg);
+	while (rc == MDB_MAP_FULL && (rc = grow(st)) == 0);
+	return rc;
+}
+
+/* ---- keys and values as texts ---- */
+
+static MDB_val val_of(struct text t)
+{
+	return (MDB_val){t.n, (void *)(uintptr_t)t.p};
+}
+
+static struct text text_of_val(const MDB_val *v)
+{
+	return text_make(v->mv_data, v->mv_size);
+}
+
+struct store *store_of(MDB_txn *txn)
+{
+	return mdb_env_get_userctx(mdb_txn_env(txn));
+}
+
+int store_get(MDB_txn *txn, enum store_db db, struct text key, struct text *value)
+{
+	MDB_val k = val_of(key), v;
+	int rc = mdb_get(txn, store_of(txn)->dbs[db], &k, &v);
+
+	if (rc == 0)
+		*value = text_of_val(&v);
+	return rc;
+}
+
+static int put(MDB_txn *txn, enum store_db db, struct text key, struct text value, unsigned flags)
+{
+	MDB_val k = val_of(key), v = val_of(value);
+
+	return mdb_put(txn, store_of(txn)->dbs[db], &k, &v, flags);
+}
+
+int store_put(MDB_txn *txn, enum store_db db, struct text key, struct text value)
+{
+	return put(txn, db, key, value, 0);
+}
+
+int store_add(MDB_txn *txn, enum store_db db, struct text key, struct text value)
+{
+	return put(txn, db, key, value, MDB_NOOVERWRITE);
+}
+
+int store_del(MDB_txn *txn, enum store_db db, struct text key)
+{
+	MDB_val k = val_of(key);
+
+	return mdb_del(txn, store_of(txn)->dbs[db], &k, NULL);
+}
+
+int store_cursor(MDB_txn *txn, enum store_db db, MDB_cursor **out)
+{
+	return mdb_cursor_open(txn, store_of(txn)->dbs[db], out);
+}
+
+int store_first(MDB_txn *txn, enum store_db db, struct text from, struct text *key,
+		struct text *value)
+{
+	MDB_val k = val_of(from), v;
+	MDB_cursor *cursor;
+	int rc = store_cursor(txn, db, &cursor);
+
+	if (rc != 0)
+		return rc;
+	rc = mdb_cursor_get(cursor, &k, &v, from.n > 0 ? MDB_SET_RANGE : MDB_FIRST);
+	if (rc == 0) {
+		*key = text_of_val(&k);
+		*value = text_of_val(&v);
+	}
+	mdb_cursor_close(cursor);
+	return rc;
+}
+
+size_t store_used_bytes(MDB_txn *txn)
+{
+	const struct store *st = store_of(txn);
+	size_t bytes = 0;
+
+	for (int i = 0; i < STORE_DBS; i++) {
+		MDB_stat s;
+
+		if (dbs[i].store == st->name && mdb_stat(txn, st->dbs[i], &s) == 0)
+			bytes += (s.ms_branch_pages + s.ms_leaf_pages + s.ms_overflow_pages) *
+				 s.ms_psize;
+	}
+	return bytes;
+}
+
+int store_sync(struct store *st)
+{
+	return st->broken ? ENOMEM : mdb_env_sync(st->env, 1);
+}
+
+int store_clear_dead_readers(struct store *st)
+{
+	int dead = 0;
+
+	if (!st->broken)
+		mdb_reader_check(st->env, &dead);
+	return dead;
+}
+
+/* ---- opening ---- */
+
+/* The format stands in the unnamed database, beside the names of the others. */
+static int check_format(MDB_txn *txn, bool make)
+{
+	uint32_t format = FORMAT;
+	MDB_val key = {sizeof("format") - 1, (void *)(uintptr_t) "format"};
+	MDB_val value = {sizeof(format), &format};
+	MDB_dbi unnamed;
+	int rc = mdb_dbi_open(txn, NULL, 0, &unnamed);
+
+	if (rc != 0)
+		return rc;
+	rc = mdb_get(txn, unnamed, &key, &value);
+	if (rc == MDB_NOTFOUND)
+		return make ? mdb_put(txn, unnamed, &key, &value, 0) : rc;
+	if (rc != 0)
+		return rc;
+	if (value.mv_size != sizeof(format) || memcmp(value.mv_data, &format, sizeof(format)) != 0)
+		return MDB_VERSION_MISMATCH;
+	return 0;
+}
+
+static int open_dbs(struct store *st, MDB_txn *txn)
+{
+	bool make = st->access == STORE_WRITE;
+	int rc = check_format(txn, make);
+
+	for (int i = 0; i < STORE_DBS && rc == 0; i++) {
+		if (dbs[i].store == st->name)
+			rc = mdb_dbi_open(txn, dbs[i].name, make ? MDB_CREATE : 0, &st->dbs[i]);
+	}
+	return rc;
+}
+
+/* Handles outlive the transaction that opened them only if it commits. */
+static int open_dbs_once(struct store *st)
+{
+	MDB_txn *txn = NULL;
+	int rc = begin(st, st->access == STORE_WRITE ? 0 : MDB_RDONLY, &txn);
+
+	if (rc != 0)
+		return rc;
+	rc = open_dbs(st, txn);
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	return mdb_txn_commit(txn);
+}
+
+static int open_all_dbs(struct store *st)
+{
+	static const struct timespec pause = {.tv_nsec = OPEN_PAUSE_MS * 1000000L};
+	int rc = open_dbs_once(st);
+
+	for (int i = 1; i < OPEN_TRIES && rc == MDB_NOTFOUND; i++) {
+		nanosleep(&pause, NULL);
+		rc = open_dbs_once(st);
+	}
+	return rc;
+}
+
+static unsigned env_flags(const struct store *st)
+{
+	unsigned flags = MDB_NOTLS; /* a reader belongs to its txn: any coroutine, any thread */
+
+	if (st->access == STORE_READ)
+		flags |= MDB_RDONLY;
+	if (st->name == STORE_EVENTS)
+		flags |= MDB_NOSYNC;
+	return flags;
+}
+
+static int open_env(struct store *st, const char *path)
+{
+	int fd, rc = mdb_env_create(&st->env);
+
+	if (rc != 0)
+		return rc;
+	mdb_env_set_maxdbs(st->env, STORE_DBS_MAX);
+	mdb_env_set_maxreaders(st->env, READERS_MAX);
+	mdb_env_set_userctx(st->env, st);
+	rc = mdb_env_open(st->env, path, env_flags(st), 0600);
+	if (rc != 0)
+		return rc;
+	if (mdb_env_get_fd(st->env, &fd) == 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (st->access == STORE_WRITE && map_size(st) < map_start)
+		rc = set_map(st, map_start);
+	return rc != 0 ? rc : open_all_dbs(st);
+}
+
+static int make_dir(const char *path)
+{
+	return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : errno;
+}
+
+static int open_path(struct store *st, const char *state_dir, const char *path)
+{
+	int rc = 0;
+
+	if (st->access == STORE_WRITE) {
+		rc = make_dir(state_dir);
+		if (rc == 0)
+			rc = make_dir(path);
+	}
+	if (rc == 0 && st->access == STORE_WRITE && st->name == STORE_EVENTS)
+		rc = store_guard_enter(path, &st->guard_fd);
+	return rc != 0 ? rc : open_env(st, path);
+}
+
+static void explain(int rc, const char *path, struct buf *err)
+{
+	buf_printf(err, "cannot open %s: %s", path, store_error(rc));
+	if (rc == MDB_VERSION_MISMATCH)
+		buf_printf(err, " (made by another version of Gatepost)");
+	else if (rc == EACCES)
+		buf_printf(err, " (it belongs to another user)");
+	else if (rc == ENOENT)
+		buf_printf(err, " (nothing has been stored there yet)");
+}
+
+int store_open(struct store *st, const char *state_dir, enum store_name name,
+	       enum store_access access, struct buf *err)
+{
+	char path[PATH_MAX];
+	int rc = ENAMETOOLONG;
+
+	*st = (struct store){.name = name, .access = access, .guard_fd = -1};
+	if (name == STORE_EVENTS)
+		st->map_max = events_map_max;
+	if (snprintf(path, sizeof(path), "%s/%s", state_dir, store_names[name]) < (int)sizeof(path))
+		rc = open_path(st, state_dir, path);
+	if (rc == 0)
+		return 0;
+	explain(rc, path, err);
+	store_close(st);
+	return -1;
+}
+
+void store_close(struct store *st)
+{
+	if (st->reader)
+		mdb_txn_abort(st->reader);
+	if (st->guard_fd >= 0)
+		store_guard_leave(st->guard_fd, st->env && store_sync(st) == 0);
+	if (st->env)
+		mdb_env_close(st->env);
+	free(st->memo);
+	*st = (struct store){.guard_fd = -1};
+}
+
+int store_prepare(const char *state_dir, struct buf *err)
+{
+	static const enum store_name names[] = {STORE_LISTS, STORE_EVENTS};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct store st;
+
+		if (store_open(&st, state_dir, names[i], STORE_WRITE, err) < 0)
+			return -1;
+		store_close(&st);
+	}
+	return 0;
+}
