@@ -31,6 +31,13 @@ CFLAGS   += $(STD) $(WARN) $(WERROR) $(OPT) $(HARDEN) -pthread -MMD -MP $(shell 
 LDFLAGS  += $(LDHARDEN) $(LDOPT) -pthread
 LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 
+# `make V=1` shows the whole commands.
+ifeq ($(V),)
+SAY = @echo "  $(1) $(MODE)/$(2)";
+else
+SAY =
+endif
+
 SRCS     := $(sort $(shell find shm policy worker master -name '*.c'))
 MAINS    := master/main.c master/admin/main.c
 LIBOBJS  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(SRCS)))
@@ -40,25 +47,25 @@ UNIT     := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 all: $(BUILD)/gatepostd $(BUILD)/gatepost
 
 $(BUILD)/gatepostd: $(BUILD)/master/main.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(call SAY,LD,$(@F))$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 $(BUILD)/gatepost: $(BUILD)/master/admin/main.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(call SAY,LD,$(@F))$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 $(LIB): $(LIBOBJS)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c -o $@ $<
+	$(call SAY,CC,$*)$(CC) $(CFLAGS) -c -o $@ $<
 
 # The file that switches stacks by longjmp: glibc's fortified longjmp aborts on a stack that is not its own.
 $(BUILD)/worker/io/task.o: CFLAGS += -U_FORTIFY_SOURCE
 
 unit-tests: $(UNIT)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) $(shell pkg-config --libs check)
+	$(call SAY,LD,tests/unit/$*)$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) $(shell pkg-config --libs check)
 
 # --- the two commands -----------------------------------------------------------------------------
 # Packages are installed first, and then make starts anew: what pkg-config says is read at its start.
