@@ -34,17 +34,21 @@ void arena_init(struct arena *a, void (*no_memory)(void *arg), void *arg)
 	*a = (struct arena){.no_memory = no_memory, .no_memory_arg = arg};
 }
 
+void arena_no_memory(struct arena *a)
+{
+	if (a->no_memory)
+		a->no_memory(a->no_memory_arg);
+	abort();
+}
+
 static struct arena_chunk *chunk_new(struct arena *a, size_t size)
 {
 	struct arena_chunk *c = NULL;
 
 	if (size <= UINT32_MAX)
 		c = malloc(sizeof(*c) + size);
-	if (!c) {
-		if (a->no_memory)
-			a->no_memory(a->no_memory_arg);
-		abort();
-	}
+	if (!c)
+		arena_no_memory(a);
 	c->size = (uint32_t)size;
 	c->used = 0;
 	return c;

@@ -23,6 +23,9 @@ struct arena {
 /* Empty; allocates nothing until the first use. */
 void arena_init(struct arena *a, void (*no_memory)(void *arg), void *arg);
 
+/* For whoever gets no memory elsewhere (from a library, say) on the arena's behalf. */
+_Noreturn void arena_no_memory(struct arena *a);
+
 /* Zeroed, aligned for any type. */
 void *arena_alloc(struct arena *a, size_t size);
 
