@@ -8,6 +8,7 @@
 #include "master/child.h"
 #include "master/listeners.h"
 #include "master/state_dir.h"
+#include "master/version.h"
 
 /* The workers of one configuration. */
 struct generation {
@@ -74,7 +75,5 @@ void supervise_start_child(struct master *m, struct child *c, const struct gener
 
 /* --- build_id.c: the ELF build id in hex, "" if there is none. */
 const char *build_id(void);
-
-#define GATEPOST_VERSION "0.1.0"
 
 #endif

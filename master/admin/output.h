@@ -16,7 +16,8 @@ struct table_out {
 
 /* `names` are separated by spaces. */
 void table_begin(struct table_out *t, bool json, const char *names, unsigned numbers);
-/* One row, as many strings as there are columns; NULL and "" show as "-" (null in JSON).  Copied. */
+/* One row, as many strings as there are columns; NULL and "" show as "-" (null in JSON).  Copied.
+ */
 void table_row(struct table_out *t, ...);
 /* Prints and frees it. */
 void table_end(struct table_out *t);

@@ -57,7 +57,9 @@ static int receive_descriptor(int from)
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control;
 	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control.bytes,
 			     .msg_controllen = sizeof(control.bytes)};
 	int fd = -1;
 	if (recvmsg(from, &msg, MSG_CMSG_CLOEXEC) <= 0)
@@ -78,13 +80,16 @@ bool tool_attach(struct tool *t)
 	if (s < 0)
 		return false;
 	setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	int fd = connect(s, (const struct sockaddr *)&sa, sizeof(sa)) == 0 ? receive_descriptor(s) : -1;
+	int fd =
+	    connect(s, (const struct sockaddr *)&sa, sizeof(sa)) == 0 ? receive_descriptor(s) : -1;
 	close(s);
 	if (fd < 0)
 		return false;
 	t->attached = segment_attach(fd, false, &t->segment) == 0;
 	if (!t->attached && errno == EPROTO)
-		tool_fail(EXIT_NO, "the running daemon is of another version: its shared memory can't be read");
+		tool_fail(
+		    EXIT_NO,
+		    "the running daemon is of another version: its shared memory can't be read");
 	close(fd);
 	return t->attached;
 }
@@ -116,7 +121,8 @@ bool tool_parse_key(const char *typed, struct list_entry *e)
 	struct buf err = buf_over(message, sizeof(message));
 	struct text t = text_of(typed), kind, rest;
 	if (text_split(t, ':', &kind, &rest) && text_eq(kind, LIT("sender")))
-		e->kind = text_find(rest, '@') < rest.n && rest.p[0] != '@' ? LIST_ADDRESS : LIST_DOMAIN;
+		e->kind =
+		    text_find(rest, '@') < rest.n && rest.p[0] != '@' ? LIST_ADDRESS : LIST_DOMAIN;
 	else if (!text_split(t, ':', &kind, &rest) || !list_key_find(kind, &e->kind)) {
 		rest = t;
 		e->kind = guess_kind(t);

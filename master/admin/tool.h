@@ -1,8 +1,8 @@
 /* The `gatepost` tool: what its commands share.
  *
- * It works on LMDB directly, so it does its work whether the daemon runs or not.  Exit status: 0 done or
- * yes, 1 no (not listed, would be refused, something is wrong), 2 the command or the configuration is
- * wrong, 3 the store can't be opened. */
+ * It works on LMDB directly, so it does its work whether the daemon runs or not.  Exit status: 0
+ * done or yes, 1 no (not listed, would be refused, something is wrong), 2 the command or the
+ * configuration is wrong, 3 the store can't be opened. */
 #ifndef MASTER_ADMIN_TOOL_H
 #define MASTER_ADMIN_TOOL_H
 
@@ -41,8 +41,8 @@ struct command {
 	const char *group; /* "ban" */
 	const char *name;  /* "add"; "" where the group is the command */
 	const char *arguments;
-	int min, max;      /* how many arguments */
-	unsigned options;  /* enum option_flag */
+	int min, max;     /* how many arguments */
+	unsigned options; /* enum option_flag */
 	int (*run)(struct tool *t, int argc, char **argv);
 	const char *help;
 };
@@ -63,8 +63,8 @@ bool tool_attach(struct tool *t);
 const char *tool_user(const struct tool *t);
 
 /* Fills in e's kind and key from what a person typed: "203.0.113.0/24", "example.org",
- * "ann@example.org", "@example.org", or with a kind before it ("host:.example.org", "login:ann").  The
- * kind before says what the key is.  False: said on stderr. */
+ * "ann@example.org", "@example.org", or with a kind before it ("host:.example.org", "login:ann").
+ * The kind before says what the key is.  False: said on stderr. */
 bool tool_parse_key(const char *typed, struct list_entry *e);
 /* Expiry, reason, author and times from the options.  False: said on stderr. */
 bool tool_fill_entry(const struct tool *t, struct list_entry *e);
