@@ -19,8 +19,8 @@ static const char *find_check(const char *name)
 	suggest_begin(&near, text_of(name));
 	for (int i = 0; i < CHECK_COUNT; i++)
 		suggest_offer(&near, text_of(check_row((enum check_id)i)->name));
-	tool_fail(EXIT_WRONG, "no check \"%s\"%s%s.  All: gatepost checks", name, near.best[0] ? "; nearest: " : "",
-		  near.best);
+	tool_fail(EXIT_WRONG, "no check \"%s\"%s%s.  All: gatepost checks", name,
+		  near.best[0] ? "; nearest: " : "", near.best);
 	return NULL;
 }
 
@@ -77,12 +77,14 @@ static int exempt_del(struct tool *t, int argc, char **argv)
 			return EXIT_STORE;
 		int rc = exemptions_del(&t->lists, check, e.kind, e.key);
 		if (rc == MDB_NOTFOUND)
-			status = tool_fail(EXIT_NO, "%s %s is not exempt from %s", list_key_name(e.kind), e.key,
-					   check);
+			status = tool_fail(EXIT_NO, "%s %s is not exempt from %s",
+					   list_key_name(e.kind), e.key, check);
 		else if (rc)
-			return tool_fail(EXIT_STORE, "cannot remove %s: %s", e.key, store_error(rc));
+			return tool_fail(EXIT_STORE, "cannot remove %s: %s", e.key,
+					 store_error(rc));
 		else if (!t->options.json)
-			printf("no longer exempt from %s: %s %s\n", check, list_key_name(e.kind), e.key);
+			printf("no longer exempt from %s: %s %s\n", check, list_key_name(e.kind),
+			       e.key);
 	}
 	return status;
 }
@@ -121,7 +123,8 @@ static int exempt_list(struct tool *t, int argc, char **argv)
 	table_begin(&l.table, t->options.json, "CHECK WHAT EXPIRES BY HITS LAST REASON", 1U << 4);
 	int rc = exemptions_each(&t->lists, list_one, &l);
 	table_end(&l.table);
-	return rc ? tool_fail(EXIT_STORE, "cannot read the exemptions: %s", store_error(rc)) : EXIT_YES;
+	return rc ? tool_fail(EXIT_STORE, "cannot read the exemptions: %s", store_error(rc))
+		  : EXIT_YES;
 }
 
 /* gatepost checks: what there is to be exempt from. */
@@ -136,7 +139,7 @@ static int checks_list(struct tool *t, int argc, char **argv)
 		const struct check_row *row = check_row((enum check_id)i);
 		/* Every check's settings begin alike: GROUP_FIELDS_CHECK of policy/settings.h. */
 		const struct helo_ip_settings *set =
-			(const void *)((const char *)&t->config->base + row->settings_offset);
+		    (const void *)((const char *)&t->config->base + row->settings_offset);
 		table_row(&table, row->name, phase_name(row->phase), modes[set->mode],
 			  modes[row->default_mode], row->help);
 	}
@@ -145,10 +148,11 @@ static int checks_list(struct tool *t, int argc, char **argv)
 }
 
 const struct command exempt_commands[] = {
-	{"exempt", "add", "CHECK WHAT...", 2, 1000, TAKES_EXPIRES | TAKES_REASON, exempt_add,
-	 "spare a client, host:NAME, sender:ADDRESS or sender:@DOMAIN, recipient:ADDRESS or login:NAME a check (\"*\": all)"},
-	{"exempt", "del", "CHECK WHAT...", 2, 1000, 0, exempt_del, "end an exemption"},
-	{"exempt", "list", "", 0, 0, TAKES_CHECK, exempt_list, "all exemptions, with their hits"},
-	{"checks", "", "", 0, 0, 0, checks_list, "all checks, their phases and modes"},
-	{0},
+    {"exempt", "add", "CHECK WHAT...", 2, 1000, TAKES_EXPIRES | TAKES_REASON, exempt_add,
+     "spare a client, host:NAME, sender:ADDRESS or sender:@DOMAIN, recipient:ADDRESS or login:NAME "
+     "a check (\"*\": all)"},
+    {"exempt", "del", "CHECK WHAT...", 2, 1000, 0, exempt_del, "end an exemption"},
+    {"exempt", "list", "", 0, 0, TAKES_CHECK, exempt_list, "all exemptions, with their hits"},
+    {"checks", "", "", 0, 0, 0, checks_list, "all checks, their phases and modes"},
+    {0},
 };

@@ -31,13 +31,15 @@ static const struct domain *own_domain(const struct tool *t, const char *typed, 
 	}
 	if (d->set.recipients != RECIPIENTS_LIST)
 		fprintf(stderr,
-			"gatepost: note: %s has not `recipients = \"list\"`: its list is kept but not asked\n",
+			"gatepost: note: %s has not `recipients = \"list\"`: its list is kept but "
+			"not asked\n",
 			normal);
 	return d;
 }
 
 /* Splits "local@domain", "@domain" or a bare local part.  False with the reason. */
-static bool split_address(struct text line, struct text domain, struct text *local, const char **why)
+static bool split_address(struct text line, struct text domain, struct text *local,
+			  const char **why)
 {
 	size_t at = line.n;
 	while (at > 0 && line.p[at - 1] != '@')
@@ -105,16 +107,18 @@ static int recipient_import(struct tool *t, int argc, char **argv)
 		fclose(r.in);
 	const unsigned long long was = change.removed + change.kept;
 	if (rc == ECANCELED)
-		return tool_fail(EXIT_NO,
-				 "%s would remove %llu of %llu addresses (%llu %%): nothing changed; --force if "
-				 "that is meant",
-				 argv[1], (unsigned long long)change.removed, was,
-				 was ? (unsigned long long)change.removed * 100 / was : 0);
+		return tool_fail(
+		    EXIT_NO,
+		    "%s would remove %llu of %llu addresses (%llu %%): nothing changed; --force if "
+		    "that is meant",
+		    argv[1], (unsigned long long)change.removed, was,
+		    was ? (unsigned long long)change.removed * 100 / was : 0);
 	if (rc)
 		return tool_fail(EXIT_STORE, "cannot import %s: %s", argv[1], store_error(rc));
 	const unsigned long long addresses = change.added + change.kept;
 	if (t->options.json) {
-		printf("{\"lines\": %lu, \"addresses\": %llu, \"repeated\": %llu, \"refused\": %lu, \"new\": %llu, "
+		printf("{\"lines\": %lu, \"addresses\": %llu, \"repeated\": %llu, \"refused\": "
+		       "%lu, \"new\": %llu, "
 		       "\"gone\": %llu, \"kept\": %llu}\n",
 		       r.number, addresses, (unsigned long long)change.repeated, r.refused,
 		       (unsigned long long)change.added, (unsigned long long)change.removed,
@@ -156,8 +160,9 @@ static int change_one(struct tool *t, int argc, char **argv, bool add)
 		struct text typed = text_of(argv[i]), domain, local;
 		const char *at = strrchr(argv[i], '@'), *why;
 		if (!at)
-			return tool_fail(EXIT_WRONG, "\"%s\": not an address (local@domain, or @domain for all)",
-					 argv[i]);
+			return tool_fail(
+			    EXIT_WRONG, "\"%s\": not an address (local@domain, or @domain for all)",
+			    argv[i]);
 		if (!own_domain(t, at + 1, &domain))
 			return EXIT_WRONG;
 		typed.n = (size_t)(at - argv[i]);
@@ -165,11 +170,13 @@ static int change_one(struct tool *t, int argc, char **argv, bool add)
 			return tool_fail(EXIT_WRONG, "\"%s\": %s", argv[i], why);
 		if (!tool_open_lists(t, STORE_WRITE))
 			return EXIT_STORE;
-		int rc = add ? recipients_put(&t->lists, domain, typed) : recipients_del(&t->lists, domain, typed);
+		int rc = add ? recipients_put(&t->lists, domain, typed)
+			     : recipients_del(&t->lists, domain, typed);
 		if (rc == MDB_NOTFOUND)
 			status = tool_fail(EXIT_NO, "%s is not on the list", argv[i]);
 		else if (rc)
-			return tool_fail(EXIT_STORE, "cannot change %s: %s", argv[i], store_error(rc));
+			return tool_fail(EXIT_STORE, "cannot change %s: %s", argv[i],
+					 store_error(rc));
 		else
 			printf("%s %s\n", add ? "added" : "removed", argv[i]);
 	}
@@ -230,7 +237,8 @@ static int recipient_list(struct tool *t, int argc, char **argv)
 		if (!own_domain(t, argv[0], &domain))
 			return EXIT_WRONG;
 		int rc = recipients_each(&t->lists, domain, print_one, &domain);
-		return rc ? tool_fail(EXIT_STORE, "cannot read the list: %s", store_error(rc)) : EXIT_YES;
+		return rc ? tool_fail(EXIT_STORE, "cannot read the list: %s", store_error(rc))
+			  : EXIT_YES;
 	}
 	table_begin(&table, t->options.json, "DOMAIN ADDRESSES LOADED UNDO", 1U << 1);
 	for (size_t i = 0; i < t->config->domain_count; i++) {
@@ -240,19 +248,24 @@ static int recipient_list(struct tool *t, int argc, char **argv)
 		if (recipients_info(&t->lists, text_of(name), &info) != 0)
 			continue;
 		snprintf(count, sizeof(count), "%llu", (unsigned long long)info.count);
-		table_row(&table, name, count, when(info.loaded_wall_us, loaded), info.can_undo ? "yes" : "no");
+		table_row(&table, name, count, when(info.loaded_wall_us, loaded),
+			  info.can_undo ? "yes" : "no");
 	}
 	table_end(&table);
 	return EXIT_YES;
 }
 
 const struct command recipient_commands[] = {
-	{"recipient", "add", "ADDRESS...", 1, 1000, 0, recipient_add, "add an address; @DOMAIN: whoever is not listed"},
-	{"recipient", "del", "ADDRESS...", 1, 1000, 0, recipient_del, "remove an address"},
-	{"recipient", "check", "ADDRESS", 1, 1, 0, recipient_check, "does it exist, as the list has it?"},
-	{"recipient", "list", "[DOMAIN]", 0, 1, 0, recipient_list, "the lists there are, or the addresses of one"},
-	{"recipient", "import", "DOMAIN FILE", 2, 2, TAKES_FORCE, recipient_import,
-	 "replace the whole list as one change; one address a line; - reads stdin"},
-	{"recipient", "undo", "DOMAIN", 1, 1, 0, recipient_undo, "back to the list before the last import"},
-	{0},
+    {"recipient", "add", "ADDRESS...", 1, 1000, 0, recipient_add,
+     "add an address; @DOMAIN: whoever is not listed"},
+    {"recipient", "del", "ADDRESS...", 1, 1000, 0, recipient_del, "remove an address"},
+    {"recipient", "check", "ADDRESS", 1, 1, 0, recipient_check,
+     "does it exist, as the list has it?"},
+    {"recipient", "list", "[DOMAIN]", 0, 1, 0, recipient_list,
+     "the lists there are, or the addresses of one"},
+    {"recipient", "import", "DOMAIN FILE", 2, 2, TAKES_FORCE, recipient_import,
+     "replace the whole list as one change; one address a line; - reads stdin"},
+    {"recipient", "undo", "DOMAIN", 1, 1, 0, recipient_undo,
+     "back to the list before the last import"},
+    {0},
 };
