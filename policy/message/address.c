@@ -241,8 +241,8 @@ static enum address_error make_mailbox(const struct found *f, bool smtputf8, str
 		e = parse_domain(f->domain, smtputf8, a, &m.domain);
 		if (e != ADDRESS_OK)
 			return e;
+		m.literal = f->domain.p[0] == '[';
 	}
-	m.literal = f->domain.n > 0 && f->domain.p[0] == '[';
 	m.whole = arena_text(a, f->whole);
 	m.local = f->quoted ? unquote(f->local, a) : text_make(m.whole.p, f->local.n);
 	m.utf8 = !text_is_ascii(f->whole);

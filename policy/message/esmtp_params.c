@@ -69,9 +69,12 @@ static bool decode(struct text t, char *dst, size_t *n)
 		if (c < 33 || c > 126 || c == '=')
 			return false;
 		if (c == '+') {
-			if (t.n - i < 3 || hex_digit(t.p[i + 1]) < 0 || hex_digit(t.p[i + 2]) < 0)
+			int high = t.n - i > 2 ? hex_digit(t.p[i + 1]) : -1;
+			int low = t.n - i > 2 ? hex_digit(t.p[i + 2]) : -1;
+
+			if (high < 0 || low < 0)
 				return false;
-			c = (char)(hex_digit(t.p[i + 1]) << 4 | hex_digit(t.p[i + 2]));
+			c = (char)(high << 4 | low);
 			i += 2;
 		}
 		if (dst)

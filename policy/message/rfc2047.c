@@ -59,10 +59,13 @@ static size_t decode_q(struct text t, char *dst)
 	for (size_t i = 0; i < t.n; i++) {
 		char c = t.p[i] == '_' ? ' ' : t.p[i];
 
-		if (c == '=' && t.n - i > 2 && hex_digit(t.p[i + 1]) >= 0 &&
-		    hex_digit(t.p[i + 2]) >= 0) {
-			c = (char)(hex_digit(t.p[i + 1]) << 4 | hex_digit(t.p[i + 2]));
-			i += 2;
+		if (c == '=' && t.n - i > 2) {
+			int high = hex_digit(t.p[i + 1]), low = hex_digit(t.p[i + 2]);
+
+			if (high >= 0 && low >= 0) {
+				c = (char)(high << 4 | low);
+				i += 2;
+			}
 		}
 		dst[n++] = c;
 	}
