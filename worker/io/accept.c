@@ -122,6 +122,7 @@ static void accept_some(struct acceptor *a)
 
 		if (fd >= 0) {
 			a->accepted++;
+			reserve(a); /* if it was lost while there were none */
 			a->ops->on_connection(a->arg, fd, (struct sockaddr *)&peer, len);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return;
