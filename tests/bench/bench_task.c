@@ -70,7 +70,6 @@ static void asks(void *arg)
 		conn_getline(c, &line, 512, loop_now_us(loop) + 60 * SECOND_US);
 	}
 	conn_close(c);
-	loop_stop(loop);
 }
 
 static void answers(void *arg)
@@ -81,6 +80,7 @@ static void answers(void *arg)
 	while (conn_getline(c, &line, 512, loop_now_us(loop) + 60 * SECOND_US) == CONN_OK)
 		conn_put(c, "250 2.0.0 OK\r\n", 14);
 	conn_close(c);
+	loop_stop(loop);
 }
 
 static void bench_round_trip(void)
