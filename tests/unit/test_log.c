@@ -105,6 +105,26 @@ START_TEST(reader_gone)
 }
 END_TEST
 
+START_TEST(falls_back_to_stderr)
+{
+	static const struct {
+		enum log_to to;
+		const char *path;
+	} cases[] = {
+	    {LOG_TO_SYSLOG, "/dev/log"},
+	    {LOG_TO_JOURNAL, "/run/systemd/journal/socket"},
+	};
+	char got[4096];
+
+	if (access(cases[_i].path, F_OK) == 0)
+		return; /* it is there on this machine */
+	int fd = stderr_to_pipe();
+	log_open(cases[_i].to, "keeper");
+	log_warn("nobody there");
+	ck_assert_ptr_nonnull(strstr(read_some(fd, got), "keeper: warning: nobody there\n"));
+}
+END_TEST
+
 START_TEST(long_line_is_cut)
 {
 	int fd = stderr_to_pipe();
@@ -145,6 +165,7 @@ int main(void)
 	tcase_add_test(tc, journal_levels);
 	tcase_add_test(tc, full_pipe_does_not_block);
 	tcase_add_test(tc, reader_gone);
+	tcase_add_loop_test(tc, falls_back_to_stderr, 0, 2);
 	tcase_add_test(tc, long_line_is_cut);
 	tcase_add_test(tc, limits);
 	suite_add_tcase(s, tc);
