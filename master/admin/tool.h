@@ -51,6 +51,7 @@ struct command {
 extern const struct command ban_commands[];
 extern const struct command exempt_commands[];
 extern const struct command recipient_commands[];
+extern const struct command status_commands[];
 
 /* "gatepost: ..." on stderr; returns status, so that commands can say `return tool_fail(...)`. */
 int tool_fail(enum exit_status status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
