@@ -61,7 +61,7 @@ $(BUILD)/%.o: %.c
 	$(call SAY,CC,$*)$(CC) $(CFLAGS) -c -o $@ $<
 
 # The file that switches stacks by longjmp: glibc's fortified longjmp aborts on a stack that is not its own.
-$(BUILD)/worker/io/task.o: CFLAGS += -U_FORTIFY_SOURCE
+$(BUILD)/worker/io/task.o $(BUILD)/worker/smtp/session.o: CFLAGS += -U_FORTIFY_SOURCE
 
 unit-tests: $(UNIT)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB)

@@ -1,0 +1,97 @@
+/* Receiving a message and passing it on: what DATA and BDAT have in common. */
+#include "shm/base/clock.h"
+#include "worker/smtp/deadlines.h"
+#include "worker/smtp/received.h"
+#include "worker/smtp/reply.h"
+#include "worker/smtp/session_log.h"
+
+/* The canonical bytes go to the spool as long as they are wanted there. */
+static void keep(void *arg, const char *p, size_t n)
+{
+	struct smtp_session *ss = arg;
+	struct intake *in = &ss->intake;
+
+	in->kept += n;
+	if (in->kept > ss->server->config->global.max_message_size)
+		in->too_big = true;
+	if (!in->too_big && in->spooled == SPOOL_OK)
+		in->spooled = spool_append(ss->spool, p, n);
+}
+
+bool smtp_intake_begin(struct smtp_session *ss, bool dots)
+{
+	ss->intake = (struct intake){.spooled = SPOOL_OK};
+	body_init(&ss->intake.body, dots, keep, ss);
+	deadline_message(ss, &ss->intake.rate);
+	ss->spool = spool_new(ss->server->spool_place);
+	return ss->spool != NULL;
+}
+
+/* What our own limits say of the message; not refused: nothing. */
+static struct decision judge_limits(struct smtp_session *ss)
+{
+	const struct global_settings *g = &ss->server->config->global;
+	struct transaction *tx = &ss->tx;
+
+	if (ss->intake.too_big)
+		return engine_reply(&ss->s, REPLY_TOO_BIG);
+	if (ss->intake.spooled != SPOOL_OK)
+		return engine_reply(&ss->s, REPLY_NO_SPACE);
+	/* One byte more than is allowed tells a section that fits from one that doesn't. */
+	const struct text head = spool_head(ss->spool, g->max_header_size + 1);
+	tx->header = header_parse(head, 0, &tx->arena);
+	if (tx->header->size > g->max_header_size)
+		return engine_reply(&ss->s, REPLY_HEADER_TOO_BIG);
+	if (header_count(tx->header, LIT("Received")) > (size_t)g->max_hops)
+		return engine_reply(&ss->s, REPLY_TOO_MANY_HOPS);
+	return (struct decision){.check = -1};
+}
+
+static struct decision judge(struct smtp_session *ss)
+{
+	struct transaction *tx = &ss->tx;
+
+	tx->size = spool_size(ss->spool);
+	tx->bare_newlines = ss->intake.body.bare;
+	const struct decision d = judge_limits(ss);
+	return d.refused ? d : engine_message(&ss->s);
+}
+
+/* Hands it on; the hop's answer is ours. */
+static void deliver(struct smtp_session *ss)
+{
+	char field[RECEIVED_MAX];
+	struct buf received = buf_over(field, sizeof(field));
+	struct hop_reply hop = {0};
+	const struct route *route = ss->tx.recipients[0].route;
+	struct delivery *delivery = smtp_transaction_delivery(ss, route);
+
+	received_format(&ss->s, ss->transactions, clock_wall_us(), &received);
+	if (delivery)
+		delivery_send(delivery, ss->spool, buf_view(&received), &hop);
+	session_log_hop(ss, &hop);
+	if (hop.code / 100 != 2) {
+		const struct decision d = engine_hop_reply(&ss->s, &hop);
+
+		session_log_decision(ss, &d);
+		reply_decision(ss, &d);
+		return;
+	}
+	ss->accepted++;
+	engine_accepted(&ss->s);
+	session_log_accepted(ss);
+	reply_ok(ss, 250, "2.0.0", "Accepted as %s.%u", ss->s.id, ss->transactions);
+}
+
+void smtp_intake_finish(struct smtp_session *ss)
+{
+	const struct decision d = judge(ss);
+
+	if (d.refused) {
+		session_log_decision(ss, &d);
+		reply_decision(ss, &d);
+	} else {
+		deliver(ss);
+	}
+	smtp_transaction_end(ss);
+}

@@ -1,0 +1,87 @@
+/* Replies. */
+#include "worker/smtp/reply.h"
+
+#include <stdarg.h>
+
+static void put_decision(struct smtp_session *ss, const struct decision *d, bool enhanced)
+{
+	struct conn *c = &ss->conn;
+
+	if (enhanced && d->enhanced.n)
+		conn_printf(c, "%d %.*s %.*s\r\n", d->code, TEXT(d->enhanced), TEXT(d->text));
+	else
+		conn_printf(c, "%d %.*s\r\n", d->code, TEXT(d->text));
+}
+
+static void close_after(struct smtp_session *ss, const struct decision *d)
+{
+	if (ss->done || (d->code != 421 && !d->close))
+		return;
+	/* A refusal that ends the session is followed by the 421 which says so (RFC 5321 3.8). */
+	if (d->code != 421) {
+		const struct decision closing = engine_reply(&ss->s, d->closing);
+
+		put_decision(ss, &closing, true);
+	}
+	smtp_session_end(ss, catalog_row(d->reply)->id);
+}
+
+void reply_decision(struct smtp_session *ss, const struct decision *d)
+{
+	put_decision(ss, d, true);
+	close_after(ss, d);
+}
+
+void reply_decision_plain(struct smtp_session *ss, const struct decision *d)
+{
+	put_decision(ss, d, false);
+	close_after(ss, d);
+}
+
+void reply_catalog(struct smtp_session *ss, enum reply_id id)
+{
+	const struct decision d = engine_reply(&ss->s, id);
+
+	reply_decision(ss, &d);
+}
+
+void reply_error(struct smtp_session *ss, enum reply_id id)
+{
+	ss->errors++;
+	metric_add(ss->server->slot, METRIC_protocol_errors, 1);
+	reply_catalog(ss, id);
+}
+
+void reply_again(struct smtp_session *ss, enum reply_id id)
+{
+	char line[160];
+	struct buf b = buf_over(line, sizeof(line));
+
+	metric_add(ss->server->slot, METRIC_messages_deferred, 1);
+	reply_bare_line(id, true, &b);
+	conn_put(&ss->conn, b.p, b.n);
+}
+
+void reply_ok(struct smtp_session *ss, int code, const char *enhanced, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (enhanced)
+		conn_printf(&ss->conn, "%d %s ", code, enhanced);
+	else
+		conn_printf(&ss->conn, "%d ", code);
+	va_start(ap, fmt);
+	conn_vprintf(&ss->conn, fmt, ap);
+	va_end(ap);
+	conn_put(&ss->conn, "\r\n", 2);
+}
+
+void reply_bare_line(enum reply_id id, bool with_enhanced, struct buf *out)
+{
+	const struct catalog_row *row = catalog_row(id);
+
+	buf_printf(out, "%d ", row->code);
+	if (with_enhanced && row->enhanced[0])
+		buf_printf(out, "%s ", row->enhanced);
+	buf_printf(out, "%s\r\n", row->text);
+}
