@@ -1,5 +1,5 @@
-/* One process of the pool: an event loop, thousands of sessions.  Started by the master in a freshly
- * exec'd child. */
+/* One process of the pool: an event loop, thousands of sessions.  Started by the master in a
+ * freshly exec'd child. */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
@@ -8,13 +8,13 @@
 struct worker_start {
 	const struct config *config;
 	int segment_fd;
-	unsigned process;       /* its slot in the segment */
-	unsigned index;         /* "worker 3" */
+	unsigned process; /* its slot in the segment */
+	unsigned index;   /* "worker 3" */
 	unsigned generation;
 	/* One for each address of each listener, in the order of the configuration. */
 	const int *listen_fds;
 	size_t listen_count;
-	int lifeline_fd;        /* end of file: the master is gone; stop accepting, drain, end */
+	int lifeline_fd; /* end of file: the master is gone; stop accepting, drain, end */
 };
 
 /* Opens what needs root, drops root, serves until drained.  The exit status. */

@@ -1,0 +1,177 @@
+/* policy/world.h over LMDB and the segment. */
+#include "worker/world.h"
+
+#include "shm/base/clock.h"
+#include "shm/base/log.h"
+#include "shm/keeper.h"
+#include "worker/smtp/session.h"
+
+#include <stdlib.h>
+
+static int64_t boot_us(void *self)
+{
+	(void)self;
+	return clock_boot_us();
+}
+
+static int64_t wall_us(void *self)
+{
+	(void)self;
+	return clock_wall_us();
+}
+
+static uint64_t random_bits(void *self)
+{
+	uint64_t v;
+
+	(void)self;
+	arc4random_buf(&v, sizeof(v));
+	return v;
+}
+
+static void count(void *self, unsigned metric, uint64_t n)
+{
+	struct worker_world *w = self;
+
+	metric_add(&w->seg->processes[w->process], (enum metric)metric, n);
+}
+
+static bool looks_up(struct worker_world *w)
+{
+	count(w, METRIC_store_lookups, 1);
+	return w->lists_open;
+}
+
+static enum answer ban(void *self, enum list_key kind, const struct ip *ip, struct text key,
+		       struct list_entry *out)
+{
+	struct worker_world *w = self;
+
+	if (!looks_up(w))
+		return ANSWER_UNKNOWN;
+	return bans_find(&w->lists, kind, ip, key, clock_wall_us(), out);
+}
+
+static enum answer exemption(void *self, const char *check, enum list_key kind, const struct ip *ip,
+			     struct text key, struct list_entry *out)
+{
+	struct worker_world *w = self;
+
+	if (!looks_up(w))
+		return ANSWER_UNKNOWN;
+	return exemptions_find(&w->lists, check, kind, ip, key, clock_wall_us(), out);
+}
+
+static bool no_exemptions(void *self)
+{
+	struct worker_world *w = self;
+
+	return w->lists_open && exemptions_none(&w->lists);
+}
+
+static enum answer recipient(void *self, struct text domain, struct text local)
+{
+	struct worker_world *w = self;
+
+	if (!looks_up(w))
+		return ANSWER_UNKNOWN;
+	return recipients_find(&w->lists, domain, local, w->delimiter);
+}
+
+static enum answer hop_takes(void *self, const struct session *s, const struct recipient *r,
+			     struct hop_reply *out)
+{
+	struct delivery *d = smtp_transaction_delivery(smtp_session_of(s), r->route);
+
+	count(self, METRIC_hop_questions, 1);
+	*out = (struct hop_reply){0};
+	return d ? delivery_ask(d, r, out) : ANSWER_UNKNOWN;
+}
+
+static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
+			    size_t n)
+{
+	struct worker_world *w = self;
+
+	return table_tag(&w->seg->table, kind, space, key, n);
+}
+
+static uint64_t counter_read(void *self, uint64_t tag)
+{
+	struct worker_world *w = self;
+
+	return table_read(&w->seg->table, tag);
+}
+
+static uint64_t counter_update(void *self, uint64_t tag,
+			       uint64_t (*change)(uint64_t old, void *arg), void *arg)
+{
+	struct worker_world *w = self;
+
+	return table_update(&w->seg->table, tag, change, arg, clock_boot_us());
+}
+
+static void counter_forget(void *self, uint64_t tag)
+{
+	struct worker_world *w = self;
+
+	table_forget(&w->seg->table, tag);
+}
+
+static void emit(void *self, const struct event *e)
+{
+	struct worker_world *w = self;
+	struct event_view view;
+	const bool matters = event_parse(e->bytes, e->n, &view) && event_matters(view.type);
+
+	if (!ring_push(&w->seg->rings[w->process], e->bytes, e->n,
+		       matters ? RING_MATTERS : RING_AUDIT))
+		count(self, METRIC_events_dropped, 1);
+	keeper_wake(w->seg);
+}
+
+static const struct world_ops ops = {
+    .boot_us = boot_us,
+    .wall_us = wall_us,
+    .random = random_bits,
+    .ban = ban,
+    .exemption = exemption,
+    .no_exemptions = no_exemptions,
+    .recipient = recipient,
+    .hop_takes = hop_takes,
+    .counter_tag = counter_tag,
+    .counter_read = counter_read,
+    .counter_update = counter_update,
+    .counter_forget = counter_forget,
+    .emit = emit,
+    .count = count,
+};
+
+struct world worker_world_make(struct worker_world *self)
+{
+	return (struct world){.ops = &ops, .self = self};
+}
+
+void worker_world_open(struct worker_world *w)
+{
+	char message[256];
+	struct buf err = buf_over(message, sizeof(message));
+	static struct log_limit limit;
+	uint64_t held;
+
+	if (w->lists_open)
+		return;
+	if (store_open(&w->lists, w->state_dir, STORE_LISTS, STORE_READ, &err) == 0) {
+		w->lists_open = true;
+		return;
+	}
+	if (log_allowed(&limit, 60 * SECOND_US, &held))
+		log_warn("%s: what the lists say is unknown until it can be opened", message);
+}
+
+void worker_world_close(struct worker_world *w)
+{
+	if (w->lists_open)
+		store_close(&w->lists);
+	w->lists_open = false;
+}
