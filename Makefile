@@ -67,6 +67,15 @@ unit-tests: $(UNIT)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
 	$(call SAY,LD,tests/unit/$*)$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) $(shell pkg-config --libs check)
 
+# What the parts cost, one program each; they print their figures.
+BENCH    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/bench_*.c)))
+
+bench: $(BENCH)
+	@for bench in $(BENCH); do $$bench || exit 1; done
+
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
+	$(call SAY,LD,tests/bench/$*)$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
 # --- the two commands -----------------------------------------------------------------------------
 # Packages are installed first, and then make starts anew: what pkg-config says is read at its start.
 
@@ -121,5 +130,5 @@ clean:
 	rm -rf build compile_commands.json
 
 -include $(shell find build -name '*.d' 2>/dev/null)
-.PHONY: all unit-tests run check lint lint-format lint-tidy lint-cppcheck install clean
+.PHONY: all unit-tests bench run check lint lint-format lint-tidy lint-cppcheck install clean
 .SECONDARY:

@@ -26,7 +26,7 @@ int bans_del(struct store *st, enum list_key kind, const char *key)
 
 /* ---- many ---- */
 
-enum { BATCH = 1000 };
+enum { BATCH = 2500 }; /* some 10,000 puts */
 
 struct batch {
 	struct list_entry entries[BATCH];

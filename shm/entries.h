@@ -66,9 +66,9 @@ size_t entry_value_make(unsigned char dst[ENTRY_VALUE_MAX], const struct list_en
 bool entry_value_head(struct text value, struct entry_head *head);
 bool entry_read(struct text key, struct text value, const char **scope, struct list_entry *out);
 
-/* One key: YES if it stands there and has not expired. */
-enum answer entry_probe(MDB_txn *txn, enum store_db db, const struct entry_key *k,
-			int64_t now_wall_us, struct list_entry *out);
+/* What reading one key (rc, value) says: YES if it stands there and has not expired. */
+enum answer entry_answer(int rc, struct text key, struct text value, int64_t now_wall_us,
+			 struct list_entry *out);
 
 /* --- entries_memo.c: what exists at all --- */
 

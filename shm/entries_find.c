@@ -1,6 +1,15 @@
 /* Looking for an entry: networks, names with what they are below of, addresses. */
 #include "shm/entries.h"
 
+static enum answer probe(MDB_txn *txn, enum store_db db, const struct entry_key *k,
+			 int64_t now_wall_us, struct list_entry *out)
+{
+	struct text value = {0};
+	int rc = store_get(txn, db, entry_key_text(k), &value);
+
+	return entry_answer(rc, entry_key_text(k), value, now_wall_us, out);
+}
+
 /* A name and all that it is below of: "a.b.c", "b.c", "c"; of hosts with the dot. */
 static enum answer find_name(MDB_txn *txn, enum store_db db, const char *scope, enum list_key kind,
 			     struct text name, int64_t now_wall_us, struct list_entry *out)
@@ -24,7 +33,7 @@ static enum answer find_name(MDB_txn *txn, enum store_db db, const char *scope, 
 
 		if (!entry_key_make(&k, scope, kind, lower + from, n - from))
 			return ANSWER_NO;
-		enum answer a = entry_probe(txn, db, &k, now_wall_us, out);
+		enum answer a = probe(txn, db, &k, now_wall_us, out);
 
 		if (a != ANSWER_NO)
 			return a;
@@ -46,7 +55,7 @@ static enum answer find_address(MDB_txn *txn, enum store_db db, const char *scop
 	text_lower(address, lower);
 	if (!entry_key_make(&k, scope, kind, lower, address.n))
 		return ANSWER_NO;
-	enum answer a = entry_probe(txn, db, &k, now_wall_us, out);
+	enum answer a = probe(txn, db, &k, now_wall_us, out);
 
 	if (a != ANSWER_NO || kind != LIST_RECIPIENT)
 		return a;
@@ -54,7 +63,7 @@ static enum answer find_address(MDB_txn *txn, enum store_db db, const char *scop
 		at--;
 	if (at <= 1 || !entry_key_make(&k, scope, kind, lower + at - 1, address.n - at + 1))
 		return ANSWER_NO;
-	return entry_probe(txn, db, &k, now_wall_us, out);
+	return probe(txn, db, &k, now_wall_us, out);
 }
 
 static enum answer find_in(MDB_txn *txn, enum store_db db, const struct entry_memo *memo,

@@ -113,12 +113,10 @@ bool entry_read(struct text key, struct text value, const char **scope, struct l
 	return true;
 }
 
-enum answer entry_probe(MDB_txn *txn, enum store_db db, const struct entry_key *k,
-			int64_t now_wall_us, struct list_entry *out)
+enum answer entry_answer(int rc, struct text key, struct text value, int64_t now_wall_us,
+			 struct list_entry *out)
 {
 	struct entry_head head;
-	struct text value;
-	int rc = store_get(txn, db, entry_key_text(k), &value);
 
 	if (rc == MDB_NOTFOUND)
 		return ANSWER_NO;
@@ -126,7 +124,7 @@ enum answer entry_probe(MDB_txn *txn, enum store_db db, const struct entry_key *
 		return ANSWER_UNKNOWN;
 	if (head.expires != 0 && head.expires <= now_wall_us)
 		return ANSWER_NO;
-	if (out && !entry_read(entry_key_text(k), value, NULL, out))
+	if (out && !entry_read(key, value, NULL, out))
 		return ANSWER_UNKNOWN;
 	return ANSWER_YES;
 }

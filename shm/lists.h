@@ -53,7 +53,7 @@ enum answer bans_find(struct store *st, enum list_key kind, const struct ip *ip,
 /* From kind, key, added, expires, at_connect, by and reason; `id` and `net` are the list's own
  * doing. Replaces an entry of the same key, which keeps its id.  EINVAL: the key is none. */
 int bans_put(struct store *st, const struct list_entry *e);
-/* Many, in transactions of 1,000: `next` fills one and returns false at the end.  Stops at the
+/* Many, in transactions of 2,500: `next` fills one and returns false at the end.  Stops at the
  * first failure; `put` (may be NULL) is how many were stored. */
 int bans_put_all(struct store *st, bool (*next)(struct list_entry *e, void *arg), void *arg,
 		 uint64_t *put);
