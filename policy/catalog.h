@@ -25,5 +25,7 @@ const struct catalog_row *catalog_row(enum reply_id id);
 /* The text with its values filled in; values are cut so that the line stays a line and carry no
  * controls (they may come from the sender). */
 void catalog_text(enum reply_id id, const struct text values[CATALOG_VALUES], struct buf *out);
+/* One such value: a byte that isn't printable ASCII becomes '?', what is past `max` "...". */
+void catalog_put_value(struct buf *out, struct text value, size_t max);
 
 #endif

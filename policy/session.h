@@ -24,10 +24,12 @@ enum phase { PHASE_CONNECT, PHASE_HELO, PHASE_MAIL, PHASE_RCPT, PHASE_DATA, PHAS
 struct check_run {
 	struct verdict verdict;
 	uint32_t us;                     /* how long it took */
+	unsigned char mode;              /* enum check_mode, as it was judged */
 	const struct settings *settings; /* with which it ran */
 	bool in_transaction;             /* its texts live in the transaction's arena */
 	bool exempt;                     /* it would have refused; an exemption saved it */
 	bool waived;                     /* it would have refused; monitor mode let it pass */
+	struct text exempt_by;           /* the entry, in the transaction's arena if there is one */
 };
 
 struct recipient {

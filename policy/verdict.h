@@ -10,6 +10,7 @@ enum outcome {
 	OUTCOME_REFUSE,    /* a catalog row, 4xx or 5xx */
 	OUTCOME_UNDECIDED, /* ours or the network's: passes, or 451, never 5xx */
 };
+const char *outcome_name(enum outcome o); /* "pass", "refuse", "undecided", "not-asked" */
 
 /* Whose doing a verdict is. */
 enum cause { CAUSE_POLICY, CAUSE_SENDER, CAUSE_OURS };
@@ -30,6 +31,7 @@ struct verdict {
 	unsigned char cause;    /* enum cause */
 	unsigned char deferral; /* enum deferral, for UNDECIDED */
 	bool noted;             /* would refuse, but by an option of the check it is only noted */
+	bool at_connect;        /* a ban that is spoken in the greeting */
 	bool no_such_recipient; /* "does not exist": what a dictionary attack counts */
 	unsigned short reply;   /* enum reply_id, for REFUSE */
 	/* Codes of the next hop that replace the row's (recipient_verify); 0 and empty: the row's.

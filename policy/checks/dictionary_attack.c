@@ -1,0 +1,13 @@
+/* The client is blocked for a while, because too many of its recipients did not exist
+ * (policy/dictionary.h counts them). */
+#include "policy/dictionary.h"
+
+struct verdict check_dictionary_attack(const struct session *s, const struct settings *set)
+{
+	struct dictionary_block b;
+
+	(void)set;
+	if (!dictionary_blocked(s, &b))
+		return pass();
+	return reject(REPLY_DICTIONARY_ATTACK, LIT(""), dictionary_fact(s, &b));
+}

@@ -1,0 +1,102 @@
+/* The next hop refuses the recipient.  It is asked, live, where nobody nearer knows: `recipients =
+ * live`, a list that could not answer (or whose answer was overruled), and always for a Maildir,
+ * which costs nothing. */
+#include "policy/check.h"
+
+#include <stdio.h>
+
+/* Our own list was asked and knows the recipient. */
+static bool list_knows(const struct session *s)
+{
+	const struct check_run *run = &s->runs[CHECK_unknown_recipient];
+
+	return run->verdict.outcome == OUTCOME_PASS;
+}
+
+/* `unknown-recipient.unknown = pass`: a list that can't answer lets the recipient pass, unasked. */
+static bool unknown_passes(const struct session *s, const struct settings *set)
+{
+	return s->runs[CHECK_unknown_recipient].verdict.outcome == OUTCOME_UNDECIDED &&
+	       set->unknown_recipient.unknown == UNKNOWN_PASS;
+}
+
+static bool must_ask(const struct session *s, const struct settings *set)
+{
+	const struct recipient *r = s->rcpt;
+
+	if (!r->route)
+		return false;
+	if (r->route->host_count > 0 && r->route->hosts[0].kind == HOP_MAILDIR)
+		return true;
+	if (!r->domain || r->domain->set.recipients == RECIPIENTS_LIVE)
+		return true;
+	if (r->domain->set.recipients == RECIPIENTS_ANY)
+		return false;
+	return !list_knows(s) && !unknown_passes(s, set);
+}
+
+/* Enhanced codes that are worth passing on: of the address, of a disabled mailbox, of policy. */
+static bool keeps_enhanced(const char *e)
+{
+	return !strncmp(e, "5.1.", 4) || !strcmp(e, "5.2.1") || !strncmp(e, "5.7.", 4);
+}
+
+/* Does the hop say that there is no such address?  Quota or policy say nothing of that. */
+static bool says_nonexistent(const struct hop_reply *h)
+{
+	if (h->enhanced[0])
+		return !strcmp(h->enhanced, "5.1.1") || !strcmp(h->enhanced, "5.1.0") ||
+		       !strcmp(h->enhanced, "5.1.6");
+	return h->code == 550 || h->code == 551 || h->code == 553;
+}
+
+static struct text said(const struct session *s, const struct hop_reply *h)
+{
+	return fact(s, "%.*s said %d %s%s%.*s", TEXT(h->hop), h->code, h->enhanced,
+		    h->enhanced[0] ? " " : "", TEXT(h->text));
+}
+
+static struct verdict refused(const struct session *s, const struct hop_reply *h)
+{
+	struct verdict v = reject(REPLY_RECIPIENT_UNVERIFIED, LIT(""), said(s, h));
+
+	v.hop_code = h->code;
+	v.hop_text = h->text;
+	v.no_such_recipient = says_nonexistent(h);
+	if (keeps_enhanced(h->enhanced))
+		memcpy(v.hop_enhanced, h->enhanced, sizeof(v.hop_enhanced));
+	return v;
+}
+
+static struct verdict put_off(const struct session *s, const struct hop_reply *h)
+{
+	struct verdict v;
+
+	if (h->code == 0)
+		return deferred(DEFERRAL_HOP_AWAY, fact(s, "no answer from %.*s", TEXT(h->hop)));
+	/* 5xx below 550 are about our command or our connection ("530 STARTTLS first"), 421 about
+	 * the hop's: not about the recipient. */
+	if (h->code < 400 || h->code > 499 || h->code == 421)
+		return deferred(DEFERRAL_HOP_AWAY, said(s, h));
+	v = deferred(DEFERRAL_HOP_SAID, said(s, h));
+	v.hop_code = h->code;
+	v.hop_text = h->text;
+	memcpy(v.hop_enhanced, h->enhanced, sizeof(v.hop_enhanced));
+	return v;
+}
+
+struct verdict check_recipient_verify(const struct session *s, const struct settings *set)
+{
+	struct hop_reply h = {0};
+
+	if (!must_ask(s, set))
+		return pass();
+	switch (s->world.ops->hop_takes(s->world.self, s, s->rcpt, &h)) {
+	case ANSWER_YES:
+		return pass_because(LIT("the next hop takes it"));
+	case ANSWER_NO:
+		return h.code >= 550 && h.code <= 559 ? refused(s, &h) : put_off(s, &h);
+	default:
+		return put_off(s, &h);
+	}
+}

@@ -1,0 +1,20 @@
+/* The recipient is not ours: only own clients may send there, and only where there is a route for
+ * it. */
+#include "policy/check.h"
+
+struct verdict check_relay(const struct session *s, const struct settings *set)
+{
+	(void)set;
+	if (s->rcpt->domain)
+		return pass();
+	if (!s->own)
+		return refuse_by_policy(REPLY_RELAY_DENIED, LIT(""),
+					fact(s,
+					     "%.*s is no domain of ours, the client is no own one",
+					     TEXT(s->rcpt->mailbox.domain)));
+	if (!s->config->relay_route)
+		return refuse_by_policy(
+		    REPLY_RELAY_DENIED, LIT(""),
+		    LIT("the client is an own one, but check relay has no route"));
+	return pass();
+}

@@ -1,0 +1,99 @@
+/* From a verdict to the reply.
+ *
+ * Soft mode: every 5xx of policy is said as 451 4.7.1 with its own text (the catalog's row SOFT),
+ * in the greeting as 421.  What the protocol asks for, and what the next hop says of a message,
+ * stays as it is. */
+#include "policy/decide.h"
+
+#include "policy/incident.h"
+#include "shm/segment.h"
+
+enum { TEXT_MAX = 400, HOP_TEXT_MAX = 120 };
+
+struct decision decide_pass(void)
+{
+	return (struct decision){.check = -1};
+}
+
+static enum reply_id reply_of(const struct verdict *v, enum phase phase)
+{
+	static const enum reply_id deferrals[] = {
+	    [DEFERRAL_NONE] = REPLY_UNDECIDED,        [DEFERRAL_LOCAL] = REPLY_UNDECIDED,
+	    [DEFERRAL_DNS] = REPLY_UNDECIDED_DNS,     [DEFERRAL_HOP_AWAY] = REPLY_HOP_AWAY,
+	    [DEFERRAL_HOP_SAID] = REPLY_HOP_DEFERRED,
+	};
+
+	if (v->outcome == OUTCOME_UNDECIDED)
+		return deferrals[v->deferral];
+	if (phase == PHASE_CONNECT && v->reply == REPLY_BANNED_CLIENT)
+		return REPLY_BANNED_AT_CONNECT;
+	return (enum reply_id)v->reply;
+}
+
+/* A hop's codes count only where they are of the class that the verdict has: a 4xx never becomes a
+ * 5xx, nor the other way round. */
+static void set_codes(const struct session *s, const struct verdict *v, struct decision *d)
+{
+	const struct catalog_row *row = catalog_row(d->reply);
+
+	d->code = row->code;
+	d->enhanced = text_of(row->enhanced);
+	if (v->hop_code / 100 == row->code / 100)
+		d->code = v->hop_code;
+	if (v->hop_enhanced[0] == row->enhanced[0] && v->hop_enhanced[0])
+		d->enhanced = arena_text(check_arena(s), text_of(v->hop_enhanced));
+}
+
+static void soften(const struct session *s, enum phase phase, struct decision *d)
+{
+	const struct catalog_row *row = catalog_row(REPLY_SOFT);
+
+	if (s->config->global.mode != RUN_SOFT || d->code < 500)
+		return;
+	d->code = phase == PHASE_CONNECT ? 421 : row->code;
+	d->enhanced = phase == PHASE_CONNECT ? LIT("") : text_of(row->enhanced);
+}
+
+static void count(const struct session *s, const struct decision *d, enum phase phase)
+{
+	if (phase == PHASE_CONNECT)
+		return;
+	s->world.ops->count(s->world.self,
+			    d->code >= 500 ? METRIC_messages_refused : METRIC_messages_deferred, 1);
+}
+
+struct decision decide_refusal(struct session *s, enum check_id id, const struct verdict *v,
+			       enum phase phase)
+{
+	struct decision d = {
+	    .refused = true,
+	    .reply = reply_of(v, phase),
+	    .check = (int)id,
+	    .cause = (enum cause)v->cause,
+	};
+	char text[TEXT_MAX];
+	struct buf b = buf_over(text, sizeof(text));
+	struct refusal r;
+
+	set_codes(s, v, &d);
+	soften(s, phase, &d);
+	catalog_text(d.reply, v->values, &b);
+	if (s->config->global.hop_text && !text_empty(v->hop_text)) {
+		buf_put(&b, ": ", 2);
+		catalog_put_value(&b, v->hop_text, HOP_TEXT_MAX);
+	}
+	r = (struct refusal){
+	    .check = d.check,
+	    .phase = phase,
+	    .cause = d.cause,
+	    .reply = d.reply,
+	    .code = d.code,
+	    .enhanced = d.enhanced,
+	    .text = buf_view(&b),
+	    .facts = v->facts,
+	};
+	d.incident = incident_record(s, &r);
+	d.text = incident_reply_text(s, r.text, d.incident);
+	count(s, &d, phase);
+	return d;
+}

@@ -1,0 +1,131 @@
+/* The engine, phase by phase; RCPT has a file of its own (engine_rcpt.c), and so have the replies
+ * that need no check (engine_reply.c). */
+#include "policy/engine.h"
+
+#include "policy/decide.h"
+#include "policy/limits.h"
+#include "policy/walk.h"
+#include "shm/segment.h"
+
+/* Limits at a moment that isn't RCPT, judged as the check rate-limit: its mode, its exemptions. */
+static bool limits_refuse(struct session *s, const struct settings *set, enum limit_moment moment)
+{
+	if (check_mode(CHECK_rate_limit, set) == MODE_OFF) {
+		s->runs[CHECK_rate_limit] = (struct check_run){0};
+		return false;
+	}
+	walk_keep(s, CHECK_rate_limit, set, limits_judge(s, moment));
+	return walk_refuses(s, CHECK_rate_limit, set);
+}
+
+/* A window that was full isn't charged, though an exemption or monitor mode let the attempt pass:
+ * its bucket says what was within the limit. */
+static void limits_charge_if_judged(const struct session *s, enum limit_moment moment)
+{
+	if (s->runs[CHECK_rate_limit].verdict.outcome == OUTCOME_PASS)
+		limits_charge(s, moment);
+}
+
+static struct decision refuse(struct session *s, enum check_id id, enum phase phase)
+{
+	return decide_refusal(s, id, &s->runs[id].verdict, phase);
+}
+
+struct decision engine_connect(struct session *s)
+{
+	const struct settings *set = &s->config->base;
+
+	if (!s->runs)
+		s->runs = arena_alloc(s->arena, CHECK_COUNT * sizeof(*s->runs));
+	walk_phase(s, PHASE_CONNECT);
+	if (s->runs[CHECK_banned_client].verdict.at_connect &&
+	    walk_refuses(s, CHECK_banned_client, set))
+		return refuse(s, CHECK_banned_client, PHASE_CONNECT);
+	if (limits_refuse(s, set, MOMENT_CONNECT))
+		return refuse(s, CHECK_rate_limit, PHASE_CONNECT);
+	limits_charge_if_judged(s, MOMENT_CONNECT);
+	s->runs[CHECK_rate_limit] = (struct check_run){0};
+	return decide_pass();
+}
+
+void engine_helo(struct session *s)
+{
+	walk_phase(s, PHASE_HELO);
+}
+
+struct decision engine_mail(struct session *s)
+{
+	const struct settings *set = &s->config->base;
+
+	s->rcpt = NULL;
+	walk_forget(s, PHASE_MAIL);
+	walk_phase(s, PHASE_MAIL);
+	if (walk_refuses(s, CHECK_no_helo, set))
+		return refuse(s, CHECK_no_helo, PHASE_MAIL);
+	if (!text_empty(s->login) && limits_refuse(s, set, MOMENT_MAIL))
+		return refuse(s, CHECK_rate_limit, PHASE_MAIL);
+	return decide_pass();
+}
+
+struct decision engine_data(struct session *s)
+{
+	struct verdict v;
+
+	if (!s->tx->poisoned)
+		return decide_pass();
+	/* Else the first recipient would get what the second was refused. */
+	v = reject(REPLY_BOUNCE_RECIPIENTS, LIT(""), LIT("the transaction had a second recipient"));
+	return decide_refusal(s, CHECK_bounce_recipients, &v, PHASE_DATA);
+}
+
+/* Content is judged by the settings of the recipients' group, which are one. */
+static const struct settings *message_settings(const struct session *s)
+{
+	return s->tx->recipient_count ? s->tx->recipients[0].settings : &s->config->base;
+}
+
+static bool all_roles(const struct transaction *tx)
+{
+	for (size_t i = 0; i < tx->recipient_count; i++) {
+		if (!tx->recipients[i].is_role)
+			return false;
+	}
+	return tx->recipient_count > 0;
+}
+
+static bool judges_message(enum check_id id, const struct settings *set)
+{
+	/* Its option `author` looks at From:. */
+	if (id == CHECK_banned_domain)
+		return set->banned_domain.author;
+	return check_row(id)->phase == PHASE_MESSAGE;
+}
+
+struct decision engine_message(struct session *s)
+{
+	const struct settings *set = message_settings(s);
+	bool roles = all_roles(s->tx);
+	int decided = -1;
+
+	s->rcpt = NULL;
+	if (limits_refuse(s, set, MOMENT_MESSAGE))
+		return refuse(s, CHECK_rate_limit, PHASE_MESSAGE);
+	for (unsigned id = 0; id < CHECK_COUNT; id++) {
+		if (!judges_message(id, set))
+			continue;
+		/* The verdict at MAIL was without the message. */
+		s->runs[id] = (struct check_run){0};
+		if (walk_verdict(s, id, set, roles) && walk_refuses(s, id, set) && decided < 0)
+			decided = (int)id;
+	}
+	return decided < 0 ? decide_pass() : refuse(s, (enum check_id)decided, PHASE_MESSAGE);
+}
+
+void engine_accepted(struct session *s)
+{
+	const struct world *w = &s->world;
+
+	limits_charge_if_judged(s, MOMENT_MESSAGE);
+	w->ops->count(w->self, METRIC_messages_accepted, 1);
+	w->ops->count(w->self, METRIC_bytes_accepted, s->tx->size);
+}

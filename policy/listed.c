@@ -1,0 +1,107 @@
+/* Bans and exemptions, as checks and engine ask for them, and the hits of entries. */
+#include "policy/listed.h"
+
+static void __attribute__((noinline))
+note_hit(const struct session *s, const char *list, const char *check, const struct list_entry *e)
+{
+	struct event ev;
+
+	event_begin(&ev, EVENT_HIT, s->world.ops->wall_us(s->world.self));
+	event_text(&ev, FIELD_list, text_of(list));
+	if (check)
+		event_text(&ev, FIELD_check, text_of(check));
+	event_text(&ev, FIELD_key, text_of(e->key));
+	event_int(&ev, FIELD_tag, (int64_t)e->id);
+	event_text(&ev, FIELD_session, text_of(s->id));
+	event_ip(&ev, FIELD_client, &s->client);
+	if (s->tx)
+		event_text(&ev, FIELD_from, s->tx->from.whole);
+	s->world.ops->emit(s->world.self, &ev);
+}
+
+enum answer ban_find(const struct session *s, enum list_key kind, struct text key,
+		     struct list_entry *out)
+{
+	enum answer a = s->world.ops->ban(s->world.self, kind, &s->client, key, out);
+
+	if (a == ANSWER_YES)
+		note_hit(s, "ban", NULL, out);
+	return a;
+}
+
+struct text ban_fact(const struct session *s, const struct list_entry *e)
+{
+	bool by = e->by[0], why = e->reason[0];
+
+	return fact(s, "banned by %s%s%s%s%s", e->key, by ? ", added by " : "", e->by,
+		    why ? ": " : "", e->reason);
+}
+
+struct question {
+	const struct session *s;
+	const char *check; /* its name, and then "*" */
+	struct list_entry *out;
+};
+
+static bool exempt(const struct question *q, enum list_key kind, struct text key)
+{
+	const struct world *w = &q->s->world;
+
+	if (kind != LIST_CLIENT && text_empty(key))
+		return false;
+	return w->ops->exemption(w->self, q->check, kind, &q->s->client, key, q->out) == ANSWER_YES;
+}
+
+static bool exempt_by_recipient(const struct question *q, const struct mailbox *m)
+{
+	struct text key = mailbox_key(m, &q->s->tx->arena);
+
+	return exempt(q, LIST_RECIPIENT, key) ||
+	       exempt(q, LIST_RECIPIENT, text_make(key.p + m->local.n, key.n - m->local.n));
+}
+
+/* The one that is judged now; at the end of data the verdict is on all of them, and so is the
+ * exemption. */
+static bool exempt_by_recipients(const struct question *q)
+{
+	const struct transaction *tx = q->s->tx;
+
+	if (q->s->rcpt)
+		return exempt_by_recipient(q, &q->s->rcpt->mailbox);
+	for (size_t i = 0; i < tx->recipient_count; i++) {
+		if (!exempt_by_recipient(q, &tx->recipients[i].mailbox))
+			return false;
+	}
+	return tx->recipient_count > 0;
+}
+
+static bool exempt_from(const struct question *q)
+{
+	const struct session *s = q->s;
+
+	if (exempt(q, LIST_CLIENT, LIT("")) || exempt(q, LIST_HOST, s->host) ||
+	    exempt(q, LIST_LOGIN, s->login))
+		return true;
+	if (!s->tx)
+		return false;
+	if (!s->tx->null_sender &&
+	    (exempt(q, LIST_ADDRESS, mailbox_key(&s->tx->from, &s->tx->arena)) ||
+	     exempt(q, LIST_DOMAIN, s->tx->from.domain)))
+		return true;
+	return exempt_by_recipients(q);
+}
+
+bool exemption_find(const struct session *s, enum check_id id, struct list_entry *out)
+{
+	struct question q = {s, check_row(id)->name, out};
+
+	if (s->world.ops->no_exemptions(s->world.self))
+		return false;
+	if (!exempt_from(&q)) {
+		q.check = "*";
+		if (!exempt_from(&q))
+			return false;
+	}
+	note_hit(s, "exemption", q.check, out);
+	return true;
+}

@@ -1,0 +1,147 @@
+/* Running checks, and modes and exemptions. */
+#include "policy/walk.h"
+
+#include "policy/listed.h"
+#include "shm/segment.h"
+
+bool walk_skips(const struct session *s, enum check_id id, bool is_role)
+{
+	switch (check_row(id)->who) {
+	case WHO_STRANGER:
+		return s->own || is_role;
+	case WHO_SENDER:
+		return is_role;
+	default:
+		return false;
+	}
+}
+
+/* The global mode `monitor` refuses nothing of policy.  What the protocol asks for isn't policy;
+ * nor is what the next hop says of a recipient: taken against its word, the message could never be
+ * delivered. */
+static enum check_mode mode_of(const struct session *s, enum check_id id,
+			       const struct settings *set)
+{
+	enum check_mode mode = check_mode(id, set);
+
+	if (check_row(id)->who == WHO_PROTOCOL)
+		return MODE_ENFORCE;
+	if (mode == MODE_ENFORCE && s->config->global.mode == RUN_MONITOR &&
+	    id != CHECK_recipient_verify)
+		return MODE_MONITOR;
+	return mode;
+}
+
+struct check_run *walk_keep(struct session *s, enum check_id id, const struct settings *set,
+			    struct verdict v)
+{
+	struct check_run *run = &s->runs[id];
+
+	*run = (struct check_run){
+	    .verdict = v,
+	    .settings = set,
+	    .mode = (unsigned char)mode_of(s, id, set),
+	    .in_transaction = s->tx != NULL,
+	};
+	if (v.outcome == OUTCOME_UNDECIDED)
+		s->world.ops->count(s->world.self, METRIC_undecided, 1);
+	return run;
+}
+
+static struct check_run *run_check(struct session *s, enum check_id id, const struct settings *set)
+{
+	int64_t start_us = s->world.ops->boot_us(s->world.self);
+	struct verdict v = check_row(id)->run(s, set);
+	struct check_run *run = walk_keep(s, id, set, v);
+
+	run->us = (uint32_t)(s->world.ops->boot_us(s->world.self) - start_us);
+	return run;
+}
+
+static void forget(struct session *s, enum check_id id)
+{
+	s->runs[id] = (struct check_run){0};
+}
+
+static void run_or_forget(struct session *s, enum check_id id)
+{
+	const struct settings *set = &s->config->base;
+
+	if (mode_of(s, id, set) == MODE_OFF || walk_skips(s, id, false))
+		forget(s, id);
+	else
+		run_check(s, id, set);
+}
+
+void walk_phase(struct session *s, enum phase phase)
+{
+	for (unsigned id = 0; id < CHECK_COUNT; id++) {
+		if (check_row(id)->phase == phase)
+			run_or_forget(s, id);
+	}
+}
+
+void walk_forget(struct session *s, enum phase from)
+{
+	for (unsigned id = 0; id < CHECK_COUNT; id++) {
+		if (check_row(id)->phase >= from)
+			forget(s, id);
+		else if (s->runs[id].in_transaction)
+			run_or_forget(s, id);
+		else
+			s->runs[id].exempt = s->runs[id].waived = false;
+	}
+}
+
+static bool is_kept(const struct check_run *run, enum check_id id, const struct settings *set)
+{
+	return check_row(id)->phase < PHASE_RCPT && run->verdict.outcome != OUTCOME_NOT_RUN &&
+	       check_same_options(id, run->settings, set);
+}
+
+struct check_run *walk_verdict(struct session *s, enum check_id id, const struct settings *set,
+			       bool is_role)
+{
+	struct check_run *run = &s->runs[id];
+
+	if (mode_of(s, id, set) == MODE_OFF || walk_skips(s, id, is_role)) {
+		if (check_row(id)->phase >= PHASE_RCPT)
+			forget(s, id);
+		return NULL;
+	}
+	return is_kept(run, id, set) ? run : run_check(s, id, set);
+}
+
+static bool is_refusal(const struct verdict *v)
+{
+	return v->outcome == OUTCOME_REFUSE ||
+	       (v->outcome == OUTCOME_UNDECIDED && v->deferral != DEFERRAL_NONE);
+}
+
+static bool is_exempt(struct session *s, enum check_id id, struct check_run *run)
+{
+	struct list_entry entry;
+
+	/* No exemption opens a relay; there would be no route for it either. */
+	if (check_row(id)->who == WHO_PROTOCOL || !exemption_find(s, id, &entry))
+		return false;
+	run->exempt_by = arena_text(check_arena(s), text_of(entry.key));
+	return true;
+}
+
+bool walk_refuses(struct session *s, enum check_id id, const struct settings *set)
+{
+	struct check_run *run = &s->runs[id];
+
+	run->mode = (unsigned char)mode_of(s, id, set);
+	run->waived = false;
+	if (!is_refusal(&run->verdict))
+		return false;
+	run->exempt = is_exempt(s, id, run);
+	if (run->exempt)
+		return false;
+	run->waived = run->mode != MODE_ENFORCE || run->verdict.noted;
+	if (run->waived)
+		s->world.ops->count(s->world.self, METRIC_would_refuse, 1);
+	return !run->waived;
+}
