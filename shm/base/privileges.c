@@ -46,8 +46,8 @@ bool privileges_drop(struct text user, struct buf *err)
 	const struct rlimit no_core = {0, 0};
 	if (!privileges_become(user, err))
 		return false;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
-	    setrlimit(RLIMIT_CORE, &no_core) != 0) {
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &no_core) != 0) {
 		buf_printf(err, "cannot give up privileges: %m");
 		return false;
 	}
