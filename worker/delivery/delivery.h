@@ -34,6 +34,10 @@ void delivery_close(struct delivery *d);
  * for a place in the pool; route settings bound the rest. */
 enum answer delivery_ask(struct delivery *d, const struct recipient *r, struct hop_reply *out);
 
+/* False: this transaction can't have a further recipient by this route (LMTP, whose replies after
+ * the data are one a recipient, takes one; RFC 2033 4.2): 452 4.5.3. */
+bool delivery_takes_another(const struct delivery *d);
+
 /* What the hop's EHLO said when a connection was last opened: false only if it is known to lack it.
  */
 bool delivery_offers_smtputf8(const struct delivery *d);
