@@ -1,0 +1,73 @@
+/* Asking the next hop for a recipient while the client waits: delivery_ask(). */
+#include "worker/delivery/maildir.h"
+#include "worker/delivery/transaction.h"
+
+struct question {
+	const struct recipient *recipient;
+};
+
+static enum answer answer_of(const struct hop_reply *r)
+{
+	switch (r->code / 100) {
+	case 2:
+		return ANSWER_YES;
+	case 5:
+		return ANSWER_NO;
+	default:
+		return ANSWER_UNKNOWN;
+	}
+}
+
+/* Remembers who was accepted in the transaction that stays open on a held connection. */
+static void note_taken(struct delivery *d, const struct recipient *r)
+{
+	if (d->taken_count == d->taken_capacity) {
+		size_t capacity = d->taken_capacity ? 2 * d->taken_capacity : 8;
+		struct text *more = arena_alloc(&d->session->tx->arena, capacity * sizeof(*more));
+
+		if (d->taken_count)
+			memcpy(more, d->taken, d->taken_count * sizeof(*more));
+		d->taken = more;
+		d->taken_capacity = capacity;
+	}
+	d->taken[d->taken_count++] = r->mailbox.whole;
+}
+
+static enum exchange ask(struct delivery *d, struct hop *hop, void *arg, struct response *r)
+{
+	const struct question *q = arg;
+	bool open = d->hold && hop->transaction && d->taken_count > 0;
+	struct dialogue g = {
+	    .hop = hop,
+	    .session = d->session,
+	    .recipients = q->recipient,
+	    .recipient_count = 1,
+	    .size = d->session->tx->declared_size,
+	    .begin = open ? VERB_RCPT : VERB_RSET,
+	};
+	enum hop_result got = HOP_OK;
+
+	if (!open)
+		d->taken_count = 0;
+	if (!dialogue_refuses(&g))
+		got = dialogue_run(&g);
+	*r = g.reply;
+	if (got == HOP_OK && g.refused == VERB_NONE) {
+		r->code = 250; /* each RCPT was a 2xx */
+		if (d->hold)
+			note_taken(d, q->recipient);
+	}
+	return exchange_of(hop, got);
+}
+
+enum answer delivery_ask(struct delivery *d, const struct recipient *r, struct hop_reply *out)
+{
+	struct question q = {r};
+
+	if (d->state->maildir)
+		return maildir_ask(d->state->maildir, &d->session->tx->arena, r, out);
+	if (d->routes->metrics)
+		metric_add(d->routes->metrics, METRIC_hop_questions, 1);
+	delivery_exchange(d, ask, &q, out);
+	return answer_of(out);
+}
