@@ -79,6 +79,8 @@ struct config {
 	struct limit *limits;
 	size_t limit_count;
 	struct settings base;
+	struct pattern_list **patterns; /* freed with it */
+	size_t pattern_count;
 	const struct route *relay_route; /* of own clients' mail to other domains; NULL: none */
 };
 

@@ -8,6 +8,8 @@
 #include "shm/base/ip.h"
 #include "shm/limit.h"
 
+#include <stddef.h>
+
 struct text_list {
 	struct text *v;
 	size_t n;
@@ -36,12 +38,19 @@ enum run_mode { RUN_ENFORCE, RUN_MONITOR, RUN_SOFT };
 #define FIELD_STRINGS  struct text_list
 #define FIELD_CHOICE   int
 #define FIELD_NETS     struct net_list
-#define FIELD_FILE     struct text
+#define FIELD_FILE     struct file_text
 
-/* Where an option group was written, for messages: file:line; 0 where it has its defaults. */
-#define GROUP_FIELDS_ONE   int line;
-#define GROUP_FIELDS_MANY  int line; struct text name;
-#define GROUP_FIELDS_CHECK int line; enum check_mode mode;
+/* A file that an option names, and what was in it when the configuration was read. */
+struct file_text {
+	struct text path; /* empty: none */
+	struct text content;
+};
+
+/* Where an option group was written, and each of its options (in the order of the table, a check's
+ * `mode` first): the line in the file, 0: nowhere, it has its default, -1: on the command line. */
+#define GROUP_FIELDS_ONE   int line; const int *lines;
+#define GROUP_FIELDS_MANY  int line; const int *lines; struct text name;
+#define GROUP_FIELDS_CHECK int line; const int *lines; enum check_mode mode;
 
 #define GROUP(group, kind, help)                        struct group##_settings { GROUP_FIELDS_##kind
 #define SETTING(group, name, type, def, range, help)    FIELD_##type name;

@@ -1,0 +1,202 @@
+/* Domains: their names as the DNS has them, their routes, their own settings of checks, and the
+ * groups whose recipients may share a message. */
+#include "policy/config_internal.h"
+
+#include <idn2.h>
+#include <stdlib.h>
+
+enum { DOMAIN_LENGTH_MAX = 253, LABEL_LENGTH_MAX = 63 };
+
+static bool is_ascii(struct text t)
+{
+	for (size_t i = 0; i < t.n; i++) {
+		if ((unsigned char)t.p[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
+
+static bool is_domain(struct text t)
+{
+	size_t label = 0;
+
+	for (size_t i = 0; i < t.n; i++) {
+		char c = t.p[i];
+
+		if (c == '.' && label == 0)
+			return false;
+		label = c == '.' ? 0 : label + 1;
+		if (label > LABEL_LENGTH_MAX)
+			return false;
+		if (!(c == '.' || c == '-' || c == '_' || (c >= 'a' && c <= 'z') ||
+		      (c >= '0' && c <= '9')))
+			return false;
+	}
+	return label > 0 && t.n <= DOMAIN_LENGTH_MAX;
+}
+
+/* Lower-case A-labels; empty if it is no domain. */
+static struct text domain_name(struct arena *a, struct text written)
+{
+	char *lower = arena_alloc(a, written.n + 1);
+	struct text name = text_make(lower, written.n);
+	char *ascii = NULL;
+
+	text_lower(written, lower);
+	if (!is_ascii(name)) {
+		if (idn2_to_ascii_8z(lower, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) !=
+		    IDN2_OK)
+			return (struct text){0};
+		name = arena_text(a, text_of(ascii));
+		idn2_free(ascii);
+	}
+	if (name.n > 1 && name.p[name.n - 1] == '.')
+		name.n--;
+	return is_domain(name) ? name : (struct text){0};
+}
+
+static const struct route *domain_route(struct loading *l, const struct raw_section *s,
+					const struct domain *d)
+{
+	const struct config *c = l->config;
+	const struct route *r = config_find_route(l, d->set.route);
+	struct suggestion near;
+
+	if (r)
+		return r;
+	if (text_empty(d->set.route)) {
+		config_mistake(l, s->line, "domain \"%.*s\" has no route: route = \"name\"",
+			       TEXT(s->title));
+		return NULL;
+	}
+	suggest_begin(&near, d->set.route);
+	for (size_t i = 0; i < c->route_count; i++)
+		suggest_offer(&near, c->routes[i].set.name);
+	struct text found = config_nearest(l, &near);
+	config_mistake(l, raw_line(s, "route"), "domain \"%.*s\": route: no route \"%.*s\"%.*s",
+		       TEXT(s->title), TEXT(d->set.route), TEXT(found));
+	return NULL;
+}
+
+/* The base's settings, or a copy with what the domain's check sections say. */
+static const struct settings *domain_settings(struct loading *l, const struct raw_section *s)
+{
+	struct settings *own = NULL;
+	const struct raw_section *subject = NULL;
+
+	for (const struct raw_section *check = s->next; check && check->parent == s;
+	     check = check->next) {
+		const struct group_row *g = check->group;
+
+		if (!own) {
+			own = arena_new(l->arena, struct settings);
+			memcpy(own, &l->config->base, sizeof(*own)); /* padding too: for memcmp */
+		}
+		config_fill(l, g, check, (char *)own + g->offset, true);
+		config_check_mode(l, g, check, own);
+		if (settings_name_is(LIT("subject"), g->name))
+			subject = check;
+	}
+	if (subject)
+		config_compile(l, own, subject);
+	return own ? own : &l->config->base;
+}
+
+static int compare_domains(const void *a, const void *b)
+{
+	const struct domain *x = a, *y = b;
+	int order = memcmp(x->name.p, y->name.p, x->name.n < y->name.n ? x->name.n : y->name.n);
+
+	if (order == 0)
+		order = (x->name.n > y->name.n) - (x->name.n < y->name.n);
+	return order ? order : (int)x->subdomains - (int)y->subdomains;
+}
+
+/* --- groups */
+
+static bool judge_content_alike(const struct settings *a, const struct settings *b)
+{
+	for (size_t i = 0; a != b && i < settings_group_count; i++) {
+		const struct group_row *g = &settings_groups[i];
+
+		if (g->kind != KIND_CHECK || strcmp(g->phase, "MESSAGE") != 0)
+			continue;
+		if (!config_values_equal(g, (const char *)a + g->offset,
+					 (const char *)b + g->offset))
+			return false;
+	}
+	return true;
+}
+
+/* A domain without checks of its own is in the group of its route; the others are compared with
+ * those that had to get a new one. */
+static void number_groups(struct config *c)
+{
+	unsigned next = (unsigned)c->route_count;
+	const struct domain **first = calloc(c->domain_count + 1, sizeof(struct domain *));
+
+	if (!first)
+		abort();
+	for (size_t i = 0; i < c->domain_count; i++) {
+		struct domain *d = &c->domains[i];
+		unsigned g = (unsigned)c->route_count;
+
+		if (!d->route)
+			continue;
+		d->group = d->route->index;
+		if (judge_content_alike(d->settings, &c->base))
+			continue;
+		while (g < next &&
+		       !(first[g - c->route_count]->route == d->route &&
+			 judge_content_alike(first[g - c->route_count]->settings, d->settings)))
+			g++;
+		if (g == next)
+			first[next++ - c->route_count] = d;
+		d->group = g;
+	}
+	free(first);
+}
+
+static bool same_domain(const struct domain *a, const struct domain *b)
+{
+	return text_eq(a->name, b->name) && a->subdomains == b->subdomains;
+}
+
+void config_resolve_domains(struct loading *l)
+{
+	const struct group_row *g = config_group("domain");
+	struct config *c = l->config;
+
+	c->domains = arena_alloc(l->arena, config_count_sections(l, g) * sizeof(*c->domains));
+	for (struct raw_section *s = NULL; (s = config_next_section(l, g, s));) {
+		struct domain *d = &c->domains[c->domain_count];
+		struct text written = s->title;
+
+		*d = (struct domain){.subdomains = text_istarts(written, LIT("*."))};
+		if (d->subdomains)
+			written = text_make(written.p + 2, written.n - 2);
+		d->name = domain_name(l->arena, written);
+		if (text_empty(d->name)) {
+			config_mistake(l, s->line, "domain \"%.*s\": that is no domain name",
+				       TEXT(s->title));
+			continue;
+		}
+		config_fill(l, g, s, &d->set, false);
+		d->set.name = s->title;
+		d->route = domain_route(l, s, d);
+		d->settings = domain_settings(l, s);
+		c->domain_count++;
+	}
+	qsort(c->domains, c->domain_count, sizeof(*c->domains), compare_domains);
+	for (size_t i = 1; i < c->domain_count; i++) {
+		const struct domain *a = &c->domains[i - 1], *b = &c->domains[i];
+		const struct domain *later = a->set.line > b->set.line ? a : b;
+
+		if (same_domain(a, b))
+			config_mistake(l, later->set.line,
+				       "domain \"%.*s\" stands twice, first in line %d",
+				       TEXT(later->set.name),
+				       a->set.line > b->set.line ? b->set.line : a->set.line);
+	}
+	number_groups(c);
+}

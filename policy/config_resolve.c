@@ -1,0 +1,195 @@
+/* From sections to the configuration: the file's own options, the checks, and what names what. */
+#include "policy/config_internal.h"
+#include "policy/patterns.h"
+
+#include <stdlib.h>
+
+const struct group_row *config_group(const char *name)
+{
+	for (size_t i = 0; i < settings_group_count; i++) {
+		if (strcmp(settings_groups[i].name, name) == 0)
+			return &settings_groups[i];
+	}
+	abort(); /* not in the table */
+}
+
+struct raw_section *config_next_section(struct loading *l, const struct group_row *group,
+					const struct raw_section *s)
+{
+	for (struct raw_section *next = s ? s->next : l->first; next; next = next->next) {
+		if (next->group == group && !next->parent)
+			return next;
+	}
+	return NULL;
+}
+
+size_t config_count_sections(struct loading *l, const struct group_row *group)
+{
+	size_t n = 0;
+
+	for (const struct raw_section *s = NULL; (s = config_next_section(l, group, s));)
+		n++;
+	return n;
+}
+
+bool config_split_port(struct text t, uint16_t fallback, struct text *host, uint16_t *port)
+{
+	struct text number = {0};
+	uint64_t n = fallback;
+	size_t end;
+
+	if (t.n > 0 && t.p[0] == '[') {
+		end = text_find(t, ']');
+		if (end == t.n)
+			return false;
+		*host = text_make(t.p + 1, end - 1);
+		number = text_make(t.p + end + 1, t.n - end - 1);
+		if (number.n > 0 && number.p[0] != ':')
+			return false;
+		if (number.n > 0)
+			number = text_make(number.p + 1, number.n - 1);
+	} else if (text_split(t, ':', host, &number) && text_find(number, ':') < number.n) {
+		return false; /* IPv6 without brackets: which colon is the port's? */
+	}
+	if (number.p && number.n == 0 && t.n > 0 && t.p[t.n - 1] == ':')
+		return false;
+	if (number.n > 0 && !text_u64(number, &n))
+		return false;
+	*port = (uint16_t)n;
+	return n > 0 && n <= UINT16_MAX && host->n > 0;
+}
+
+/* --- patterns */
+
+static void add_pattern(struct loading *l, struct pattern_list *list, struct text pattern,
+			struct text file, int line)
+{
+	struct text where = arena_printf(l->arena, "%.*s:%d", TEXT(file), line);
+	struct pattern_error error;
+
+	if (!patterns_add(list, pattern, where, &error))
+		config_mistake_in(l, file, line, "pattern \"%.*s\": %s at offset %zu",
+				  TEXT(pattern), error.message, error.offset);
+}
+
+static void add_pattern_file(struct loading *l, struct pattern_list *list,
+			     const struct file_text *file)
+{
+	struct text rest = file->content, line;
+
+	for (int number = 1; rest.n > 0; number++) {
+		text_split(rest, '\n', &line, &rest);
+		line = text_trim(line);
+		if (line.n > 0 && line.p[0] != '#')
+			add_pattern(l, list, line, file->path, number);
+	}
+}
+
+void config_compile(struct loading *l, struct settings *set, const struct raw_section *section)
+{
+	struct config *c = l->config;
+	struct pattern_list *list = patterns_new();
+	const struct raw_option *inline_option = NULL;
+	const struct group_row *g = config_group("subject");
+
+	c->patterns =
+	    reallocarray(c->patterns, c->pattern_count + 1, sizeof(struct pattern_list *));
+	if (!c->patterns)
+		abort();
+	c->patterns[c->pattern_count++] = list;
+	set->subject_patterns = list;
+	for (size_t i = 0; section && i < g->count; i++) {
+		if (strcmp(g->rows[i].name, "patterns") == 0)
+			inline_option = section->options[i];
+	}
+	add_pattern_file(l, list, &set->subject.patterns_file);
+	for (size_t i = 0; i < set->subject.patterns.n; i++) {
+		/* of an option that the domain has from the base, the line is the base's */
+		int line = inline_option ? inline_option->values[i].line : set->subject.line;
+
+		add_pattern(l, list, set->subject.patterns.v[i], l->path, line);
+	}
+}
+
+/* --- the file's own options, and the checks */
+
+static void resolve_global(struct loading *l)
+{
+	struct global_settings *g = &l->config->global;
+
+	config_fill(l, settings_groups, &l->global, g, false);
+	if (text_empty(g->hostname))
+		g->hostname = hosts_own_name(&l->source);
+	if (!text_empty(g->help_url) && !text_istarts(g->help_url, LIT("https://")) &&
+	    !text_istarts(g->help_url, LIT("http://")))
+		config_mistake(l, raw_line(&l->global, "help_url"),
+			       "help-url: \"%.*s\" does not begin with https:// or http://",
+			       TEXT(g->help_url));
+	if (g->recipient_delimiter.n > 1)
+		config_mistake(l, raw_line(&l->global, "recipient_delimiter"),
+			       "recipient-delimiter: \"%.*s\" is not one character",
+			       TEXT(g->recipient_delimiter));
+	if (text_empty(g->state_dir))
+		config_mistake(l, raw_line(&l->global, "state_dir"),
+			       "state-dir: it can't be empty");
+	g->state_dir = source_absolute(&l->source, g->state_dir);
+}
+
+void config_check_mode(struct loading *l, const struct group_row *g, const struct raw_section *s,
+		       const struct settings *set)
+{
+	/* all checks have `mode` at the same place */
+	const struct relay_settings *any = (const void *)((const char *)set + g->offset);
+
+	if (s && strcmp(g->who, "PROTOCOL") == 0 && any->mode != MODE_ENFORCE) {
+		struct text label = config_label(l, s, &g->rows[0]);
+
+		config_mistake(l, raw_line(s, "mode"), "%.*s: this check can't be off or monitored",
+			       TEXT(label));
+	}
+}
+
+static void resolve_checks(struct loading *l)
+{
+	struct settings *base = &l->config->base;
+
+	base->global = &l->config->global;
+	for (size_t i = 0; i < settings_group_count; i++) {
+		const struct group_row *g = &settings_groups[i];
+		const struct raw_section *s;
+
+		if (g->kind != KIND_CHECK)
+			continue;
+		s = config_next_section(l, g, NULL);
+		config_fill(l, g, s, (char *)base + g->offset, false);
+		config_check_mode(l, g, s, base);
+	}
+	config_compile(l, base, config_next_section(l, config_group("subject"), NULL));
+}
+
+static void resolve_relay(struct loading *l)
+{
+	struct config *c = l->config;
+	const struct raw_section *s = config_next_section(l, config_group("relay"), NULL);
+
+	if (text_empty(c->base.relay.route))
+		return;
+	c->relay_route = config_find_route(l, c->base.relay.route);
+	if (!c->relay_route && s)
+		config_mistake(l, raw_line(s, "route"), "check \"relay\": route: no route \"%.*s\"",
+			       TEXT(c->base.relay.route));
+}
+
+void config_resolve(struct loading *l)
+{
+	const struct group_row *log = config_group("log");
+
+	resolve_global(l);
+	config_fill(l, log, config_next_section(l, log, NULL), &l->config->log, false);
+	resolve_checks(l);
+	config_resolve_listeners(l);
+	config_resolve_routes(l);
+	resolve_relay(l);
+	config_resolve_domains(l);
+	config_resolve_limits(l);
+}
