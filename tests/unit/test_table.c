@@ -268,6 +268,22 @@ START_TEST(a_dead_claim_is_finished_or_freed)
 }
 END_TEST
 
+/* Two choices keep the buckets even: a table that is a third full still holds every key. */
+START_TEST(holds_what_it_has_room_for)
+{
+	enum { ENTRIES = 16384, KEYS = ENTRIES / 3 };
+	struct table t = new_table(ENTRIES);
+	unsigned missing = 0;
+
+	for (uint64_t k = 0; k < KEYS; k++)
+		table_live_add(&t, tag_of(&t, TABLE_LIVE, k), 1, 1);
+	for (uint64_t k = 0; k < KEYS; k++)
+		missing += table_read(&t, tag_of(&t, TABLE_LIVE, k)) != 1;
+	ck_assert_uint_eq(missing, 0);
+	drop_table(&t);
+}
+END_TEST
+
 static void wait_all(int n)
 {
 	for (int p = 0; p < n; p++) {
@@ -405,6 +421,7 @@ int main(void)
 	tcase_add_test(tc, evicts_what_expires_first);
 	tcase_add_test(tc, live_counts_are_never_evicted);
 	tcase_add_test(tc, a_dead_claim_is_finished_or_freed);
+	tcase_add_test(tc, holds_what_it_has_room_for);
 	tcase_add_test(tc, processes_claim_the_same_keys);
 	tcase_add_test(tc, live_counts_survive_a_flood);
 	tcase_add_test(tc, killed_writers_cost_one_count_each);
