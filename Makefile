@@ -23,6 +23,10 @@ ifeq ($(MODE),asan)
 OPT      := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DGATEPOST_SANITIZED
 HARDEN   := -fPIE
 LDOPT    := -fsanitize=address,undefined
+else ifeq ($(MODE),fuzz)
+OPT      := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DGATEPOST_SANITIZED
+HARDEN   := -fPIE
+LDOPT    := -fsanitize=address,undefined
 else
 OPT      := -O2 -g
 endif
@@ -90,6 +94,25 @@ check:
 	@$(MAKE) --no-print-directory MODE=asan all unit-tests
 	@tests/run build/asan $(ONLY)
 
+# --- how sturdy -----------------------------------------------------------------------------------
+# Builds the fuzz targets and runs each for FUZZ_SECONDS from its corpus.
+
+FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_SECONDS ?= 20
+
+fuzz:
+	@tools/setup build fuzz
+	@$(MAKE) --no-print-directory MODE=fuzz CC=clang run-fuzzers
+# What a run finds anew goes into the first folder; what is kept stands in the second.
+run-fuzzers: $(FUZZERS)
+	@for f in $^; do name=$$(basename $$f | sed s/fuzz_//); mkdir -p build/corpus/$$name; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/ \
+			build/corpus/$$name $$(ls -d tests/fuzz/corpus/$$name 2>/dev/null) >build/fuzz-$$name.log 2>&1 || \
+			{ tail -40 build/fuzz-$$name.log; exit 1; }; \
+		echo "fuzz_$$name: $$(tail -1 build/fuzz-$$name.log)"; done
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIB)
+	$(call SAY,LD,tests/fuzz/$*)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIB) $(LDLIBS)
+
 # --- what keeps the code clean --------------------------------------------------------------------
 
 SOURCES  := $(shell find shm policy worker master tests tools -name '*.[ch]')
@@ -130,5 +153,5 @@ clean:
 	rm -rf build compile_commands.json
 
 -include $(shell find build -name '*.d' 2>/dev/null)
-.PHONY: all unit-tests bench run check lint lint-format lint-tidy lint-cppcheck install clean
+.PHONY: all unit-tests run check bench fuzz run-fuzzers lint lint-format lint-tidy lint-cppcheck install clean
 .SECONDARY:
