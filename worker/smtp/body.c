@@ -138,6 +138,6 @@ size_t body_feed(struct body *b, const char *p, size_t n)
 
 void body_finish(struct body *b)
 {
-	if (b->state == BODY_CR)
+	if (b->state == BODY_CR || b->state == BODY_DOT_CR)
 		put_bare_newline(b);
 }

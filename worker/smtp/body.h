@@ -44,7 +44,7 @@ static inline bool body_ended(const struct body *b)
 {
 	return b->state == BODY_END;
 }
-/* The end of the last BDAT chunk: a CR that waits was a bare one. */
+/* No more bytes come (the last BDAT chunk): a CR that waits was a bare one. */
 void body_finish(struct body *b);
 
 #endif
