@@ -130,7 +130,7 @@ lint-tidy: compile_commands.json
 
 lint-cppcheck:
 	cppcheck --quiet --std=c17 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-		--suppressions-list=tools/cppcheck.suppress -j $$(nproc) -D_GNU_SOURCE -I. shm policy worker master
+		--suppressions-list=tools/cppcheck.suppress -j $$(nproc) -D_GNU_SOURCE -D__x86_64__ -I. shm policy worker master
 
 compile_commands.json: $(SRCS) Makefile tools/compile-commands
 	@mkdir -p build
