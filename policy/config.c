@@ -45,7 +45,7 @@ void config_mistake_in(struct loading *l, struct text file, int line, const char
 	va_start(ap, fmt);
 	message = arena_vprintf(l->arena, fmt, ap);
 	va_end(ap);
-	add_mistake(l, INT32_MAX,
+	add_mistake(l, text_eq(file, l->path) ? line : INT32_MAX,
 		    arena_printf(l->arena, "%.*s:%d: %.*s", TEXT(file), line, TEXT(message)));
 }
 
@@ -79,6 +79,16 @@ struct text config_label(struct loading *l, const struct raw_section *s,
 
 /* --- raw sections */
 
+static struct raw_section **bucket_of(struct loading *l, const struct group_row *group,
+				      struct text title, const struct raw_section *parent)
+{
+	uint64_t h = UINT64_C(14695981039346656037) ^ (uintptr_t)group ^ ((uintptr_t)parent << 1);
+
+	for (size_t i = 0; i < title.n; i++)
+		h = (h ^ (unsigned char)title.p[i]) * UINT64_C(1099511628211);
+	return &l->buckets[(h ^ h >> 32) % RAW_BUCKETS];
+}
+
 struct raw_section *raw_section_add(struct loading *l, const struct group_row *group,
 				    struct text title, int line, struct raw_section *parent)
 {
@@ -89,18 +99,18 @@ struct raw_section *raw_section_add(struct loading *l, const struct group_row *g
 	s->options = arena_alloc(l->arena, group->count * sizeof(struct raw_option *));
 	*l->last = s;
 	l->last = &s->next;
+	struct raw_section **bucket = bucket_of(l, group, title, parent);
+	s->chain = *bucket;
+	*bucket = s;
 	return s;
 }
 
 struct raw_section *raw_section_find(struct loading *l, const struct group_row *group,
 				     struct text title, const struct raw_section *parent)
 {
-	for (struct raw_section *s = parent ? parent->next : l->first; s; s = s->next) {
+	for (struct raw_section *s = *bucket_of(l, group, title, parent); s; s = s->chain) {
 		if (s->group == group && s->parent == parent && text_eq(s->title, title))
 			return s;
-		/* what stands in a section follows it without a gap */
-		if (parent && s->parent != parent)
-			return NULL;
 	}
 	return NULL;
 }
@@ -140,7 +150,8 @@ int raw_line(const struct raw_section *s, const char *name)
 
 /* --- loading */
 
-static void read_text(struct loading *l, const struct source_item *file)
+/* False: what would follow from a text that wasn't read to its end would only confuse. */
+static bool read_text(struct loading *l, const struct source_item *file)
 {
 	struct scan order = {0};
 	size_t n = file->data.n;
@@ -148,7 +159,7 @@ static void read_text(struct loading *l, const struct source_item *file)
 
 	if (file->error) {
 		config_mistake(l, 0, "cannot read: %s", strerror(file->error));
-		return;
+		return false;
 	}
 	if (text_find(file->data, '\0') < n) {
 		int line = 1;
@@ -156,14 +167,13 @@ static void read_text(struct loading *l, const struct source_item *file)
 		for (const char *p = file->data.p; *p; p++)
 			line += *p == '\n';
 		config_mistake(l, line, "the file has a NUL byte: it is no text");
-		return;
+		return false;
 	}
 	/* the scan blanks in its copy; the bundle has to keep the file as it is */
 	text = arena_alloc(l->arena, n + 2);
 	memcpy(text, file->data.p, n);
 	text[n] = '\n';
-	if (config_scan(l, text, n, &order))
-		config_parse(l, text, &order);
+	return config_scan(l, text, n, &order) && config_parse(l, text, &order);
 }
 
 static void apply_overrides(struct loading *l)
@@ -193,13 +203,13 @@ static struct config *load(struct loading *l, const struct source_item *file, FI
 	l->last = &l->first;
 	l->path = c->file = file->name;
 	l->global = (struct raw_section){.group = settings_groups};
+	l->buckets = arena_alloc(l->arena, RAW_BUCKETS * sizeof(struct raw_section *));
 	l->global.options =
 	    arena_alloc(l->arena, settings_groups->count * sizeof(struct raw_option *));
-	read_text(l, file);
-	/* what follows from a text that wasn't read to its end would only confuse */
-	if (l->mistake_count == 0 || l->first)
+	if (read_text(l, file)) {
 		apply_overrides(l);
-	config_resolve(l);
+		config_resolve(l);
+	}
 	if (l->mistake_count == 0)
 		return c;
 	report(l, err);

@@ -1,9 +1,9 @@
-/* A configuration: one file and the files that it names, read, checked and compiled.  It never changes
- * inside a process; a reload is a new generation of processes.
+/* A configuration: one file and the files that it names, read, checked and compiled.  It never
+ * changes inside a process; a reload is a new generation of processes.
  *
- * The master reads it from disk (config_load).  Children get the very bytes that the master read, in a
- * sealed memfd (config_bundle), and load from there: they see the same configuration whatever happens
- * to the files, and need no right to read them. */
+ * The master reads it from disk (config_load).  Children get the very bytes that the master read,
+ * in a sealed memfd (config_bundle), and load from there: they see the same configuration whatever
+ * happens to the files, and need no right to read them. */
 #ifndef POLICY_CONFIG_H
 #define POLICY_CONFIG_H
 
@@ -15,8 +15,8 @@
 /* One address of a next hop, resolved at load (addresses, or names from /etc/hosts). */
 struct hop_address {
 	enum { HOP_SMTP, HOP_LMTP, HOP_MAILDIR } kind;
-	struct text name;          /* as configured, for log and status: "smtp://store1:25" */
-	struct text path;          /* unix socket, or Maildir */
+	struct text name; /* as configured, for log and status: "smtp://store1:25" */
+	struct text path; /* unix socket, or Maildir */
 	struct ip ip;
 	uint16_t port;
 };
@@ -31,7 +31,7 @@ struct route {
 struct listen_address {
 	struct ip ip;
 	uint16_t port;
-	bool any;        /* 0.0.0.0 or [::] */
+	bool any;         /* 0.0.0.0 or [::] */
 	struct text text; /* as configured */
 };
 
@@ -44,25 +44,32 @@ struct listener {
 
 struct domain {
 	struct domain_settings set;
-	struct text name;               /* A-label, lower case; without "*." */
-	bool subdomains;                /* "*.example.net" */
+	struct text name; /* A-label, lower case; without "*." */
+	bool subdomains;  /* "*.example.net" */
 	const struct route *route;
 	const struct settings *settings; /* its own where it overrides checks, else the base's */
-	/* Domains of one group go the same way and judge content alike: their recipients may share a
-	 * message. */
+	/* Domains of one group go the same way and judge content alike: their recipients may share
+	 * a message. */
 	unsigned group;
 };
 
-enum limit_by { LIMIT_BY_CLIENT, LIMIT_BY_SENDER, LIMIT_BY_SENDER_DOMAIN, LIMIT_BY_RECIPIENT_DOMAIN, LIMIT_BY_LOGIN };
+enum limit_by {
+	LIMIT_BY_CLIENT,
+	LIMIT_BY_SENDER,
+	LIMIT_BY_SENDER_DOMAIN,
+	LIMIT_BY_RECIPIENT_DOMAIN,
+	LIMIT_BY_LOGIN
+};
 enum limit_unit { UNIT_CONNECTIONS, UNIT_MESSAGES, UNIT_RECIPIENTS, UNIT_BYTES, UNIT_COUNT };
 const char *limit_unit_name(enum limit_unit u);
 
 struct limit {
 	struct limit_settings set;
 	enum limit_by by;
-	unsigned bits4, bits6;   /* LIMIT_BY_CLIENT: prefix lengths as written; 0: that family doesn't count */
+	unsigned bits4,
+	    bits6; /* LIMIT_BY_CLIENT: prefix lengths as written; 0: that family doesn't count */
 	const struct rate_list *windows[UNIT_COUNT];
-	uint64_t listeners;      /* bit mask of listener indexes */
+	uint64_t listeners; /* bit mask of listener indexes */
 };
 
 struct config {
@@ -84,16 +91,17 @@ struct config {
 	const struct route *relay_route; /* of own clients' mail to other domains; NULL: none */
 };
 
-/* Reads `path` and what it names.  On failure returns NULL, having written one line for each mistake to
- * err: "gatepost.conf:12: unknown option "max-sesions"; nearest: max-sessions".  If `bundle_fd` isn't
- * NULL it gets a sealed memfd with all that was read.  `overrides` are "name=value" strings of the
- * command line (NULL-terminated; may be NULL). */
-struct config *config_load(const char *path, const char *const *overrides, FILE *err, int *bundle_fd);
+/* Reads `path` and what it names.  On failure returns NULL, having written one line for each
+ * mistake to err: "gatepost.conf:12: unknown option "max-sesions"; nearest: max-sessions".  If
+ * `bundle_fd` isn't NULL it gets a sealed memfd with all that was read.  `overrides` are
+ * "name=value" strings of the command line (NULL-terminated; may be NULL). */
+struct config *config_load(const char *path, const char *const *overrides, FILE *err,
+			   int *bundle_fd);
 struct config *config_load_bundle(int fd, FILE *err);
 void config_free(struct config *c);
 
-/* The whole configuration as a file would say it, each option with a comment that says where its value
- * comes from (file:line or default): gatepostd -T. */
+/* The whole configuration as a file would say it, each option with a comment that says where its
+ * value comes from (file:line or default): gatepostd -T. */
 void config_print(const struct config *c, FILE *out);
 
 /* The domain that a recipient belongs to: exact, then the longest "*." above it; NULL: not ours.

@@ -1,59 +1,9 @@
 /* Domains: their names as the DNS has them, their routes, their own settings of checks, and the
  * groups whose recipients may share a message. */
 #include "policy/config_internal.h"
+#include "policy/message/address.h"
 
-#include <idn2.h>
 #include <stdlib.h>
-
-enum { DOMAIN_LENGTH_MAX = 253, LABEL_LENGTH_MAX = 63 };
-
-static bool is_ascii(struct text t)
-{
-	for (size_t i = 0; i < t.n; i++) {
-		if ((unsigned char)t.p[i] >= 0x80)
-			return false;
-	}
-	return true;
-}
-
-static bool is_domain(struct text t)
-{
-	size_t label = 0;
-
-	for (size_t i = 0; i < t.n; i++) {
-		char c = t.p[i];
-
-		if (c == '.' && label == 0)
-			return false;
-		label = c == '.' ? 0 : label + 1;
-		if (label > LABEL_LENGTH_MAX)
-			return false;
-		if (!(c == '.' || c == '-' || c == '_' || (c >= 'a' && c <= 'z') ||
-		      (c >= '0' && c <= '9')))
-			return false;
-	}
-	return label > 0 && t.n <= DOMAIN_LENGTH_MAX;
-}
-
-/* Lower-case A-labels; empty if it is no domain. */
-static struct text domain_name(struct arena *a, struct text written)
-{
-	char *lower = arena_alloc(a, written.n + 1);
-	struct text name = text_make(lower, written.n);
-	char *ascii = NULL;
-
-	text_lower(written, lower);
-	if (!is_ascii(name)) {
-		if (idn2_to_ascii_8z(lower, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) !=
-		    IDN2_OK)
-			return (struct text){0};
-		name = arena_text(a, text_of(ascii));
-		idn2_free(ascii);
-	}
-	if (name.n > 1 && name.p[name.n - 1] == '.')
-		name.n--;
-	return is_domain(name) ? name : (struct text){0};
-}
 
 static const struct route *domain_route(struct loading *l, const struct raw_section *s,
 					const struct domain *d)
@@ -96,6 +46,13 @@ static const struct settings *domain_settings(struct loading *l, const struct ra
 		config_check_mode(l, g, check, own);
 		if (settings_name_is(LIT("subject"), g->name))
 			subject = check;
+		if (settings_name_is(LIT("relay"), g->name) &&
+		    !text_eq(own->relay.route, l->config->base.relay.route))
+			config_mistake(
+			    l, raw_line(check, "route"),
+			    "domain \"%.*s\": check \"relay\": route: it is for domains that "
+			    "are not ours, and can't be set for one of ours",
+			    TEXT(s->title));
 	}
 	if (subject)
 		config_compile(l, own, subject);
@@ -175,8 +132,7 @@ void config_resolve_domains(struct loading *l)
 		*d = (struct domain){.subdomains = text_istarts(written, LIT("*."))};
 		if (d->subdomains)
 			written = text_make(written.p + 2, written.n - 2);
-		d->name = domain_name(l->arena, written);
-		if (text_empty(d->name)) {
+		if (!domain_to_ascii(written, l->arena, &d->name)) {
 			config_mistake(l, s->line, "domain \"%.*s\": that is no domain name",
 				       TEXT(s->title));
 			continue;

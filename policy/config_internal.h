@@ -70,6 +70,7 @@ struct raw_section {
 	struct text title;
 	int line;
 	struct raw_section *parent, *next; /* next: in the order of the file */
+	struct raw_section *chain;         /* of its bucket */
 	struct raw_option **options;       /* one a row of the group, NULL: not set */
 };
 
@@ -79,13 +80,16 @@ struct config_mistake {
 	struct config_mistake *next;
 };
 
+enum { RAW_BUCKETS = 4096 };
+
 struct loading {
 	struct config *config;
 	struct arena *arena; /* of the configuration */
 	struct text path;
 	struct source source;
 	struct raw_section *first, **last;
-	struct raw_section global; /* the file itself */
+	struct raw_section **buckets; /* RAW_BUCKETS, to find a section by its title */
+	struct raw_section global;    /* the file itself */
 	struct config_mistake *mistakes;
 	size_t mistake_count;
 };
@@ -126,8 +130,8 @@ struct scan {
 bool config_scan(struct loading *l, char *text, size_t n, struct scan *order);
 
 /* --- config_parse.c */
-/* Fills in the values of the options that the scan found. */
-void config_parse(struct loading *l, const char *text, const struct scan *order);
+/* Fills in the values of the options that the scan found.  False: it couldn't. */
+bool config_parse(struct loading *l, const char *text, const struct scan *order);
 /* Adds the "name=value" of a command line. */
 void config_override(struct loading *l, struct text override);
 

@@ -30,15 +30,20 @@ static struct raw_option *expected_option(void)
 	return NULL;
 }
 
+/* What libconfuse can't read; the first only, the rest follows from it. */
+static void misread(int line, const char *why)
+{
+	if (!reading->failed)
+		config_mistake(reading->loading, line, "%s", why);
+	reading->failed = true;
+}
+
 static int on_value(cfg_t *section, cfg_opt_t *opt, const char *value, void *result)
 {
 	struct raw_option *o = expected_option();
 
 	if (!o || !settings_name_is(text_of(cfg_opt_name(opt)), o->row->name)) {
-		reading->failed = true;
-		config_mistake(reading->loading, section->line,
-			       "%s can't be read here; write each option on a line of its own",
-			       cfg_opt_name(opt));
+		misread(section->line, "an option was expected elsewhere");
 		return -1;
 	}
 	o->values[reading->value++].text = arena_text(reading->loading->arena, text_of(value));
@@ -48,11 +53,7 @@ static int on_value(cfg_t *section, cfg_opt_t *opt, const char *value, void *res
 
 static void on_error(cfg_t *section, const char *fmt, va_list ap)
 {
-	struct text message = arena_vprintf(reading->loading->arena, fmt, ap);
-
-	if (!reading->failed)
-		config_mistake(reading->loading, section->line, "%.*s", TEXT(message));
-	reading->failed = true;
+	misread(section->line, arena_vprintf(reading->loading->arena, fmt, ap).p);
 }
 
 /* Values come as lists of strings: the types and their errors are in config_values.c. */
@@ -62,6 +63,22 @@ static cfg_opt_t value_option(struct arena *a, const char *name)
 	struct text copy = arena_text(a, text_of(settings_name(name, dashed)));
 
 	return (cfg_opt_t)CFG_STR_LIST_CB(copy.p, NULL, CFGF_NODEFAULT, on_value);
+}
+
+/* A section is forgotten as soon as it has been read: its values are with the scan's, and
+ * libconfuse would compare each new title with those of all sections before it. */
+static int on_section(cfg_t *parent, cfg_opt_t *opt)
+{
+	(void)parent;
+	return cfg_opt_rmnsec(opt, 0) == CFG_SUCCESS ? 0 : -1;
+}
+
+static cfg_opt_t titled_section(const char *name, cfg_opt_t *options)
+{
+	cfg_opt_t opt = CFG_SEC(name, options, CFGF_MULTI | CFGF_TITLE);
+
+	opt.validcb = on_section;
+	return opt;
 }
 
 static bool has_option(const cfg_opt_t *opts, size_t n, const char *name)
@@ -102,21 +119,24 @@ static cfg_opt_t *group_options(struct arena *a, const struct group_row *g, cfg_
 	for (; n < g->count; n++)
 		opts[n] = value_option(a, g->rows[n].name);
 	if (g == settings_groups || settings_name_is(LIT("domain"), g->name))
-		opts[n++] = (cfg_opt_t)CFG_SEC("check", check, CFGF_MULTI | CFGF_TITLE);
+		opts[n++] = titled_section("check", check);
 	for (size_t i = 1; g == settings_groups && i < settings_group_count; i++) {
 		const struct group_row *s = &settings_groups[i];
-		cfg_flag_t flags = s->kind == KIND_MANY ? CFGF_MULTI | CFGF_TITLE : CFGF_NONE;
 
-		if (s->kind != KIND_CHECK)
-			opts[n++] = (cfg_opt_t)CFG_SEC(s->name, group_options(a, s, check), flags);
+		if (s->kind == KIND_MANY)
+			opts[n++] = titled_section(s->name, group_options(a, s, check));
+		else if (s->kind == KIND_ONE)
+			opts[n++] =
+			    (cfg_opt_t)CFG_SEC(s->name, group_options(a, s, check), CFGF_NONE);
 	}
 	opts[n] = (cfg_opt_t)CFG_END();
 	return opts;
 }
 
-void config_parse(struct loading *l, const char *text, const struct scan *order)
+bool config_parse(struct loading *l, const char *text, const struct scan *order)
 {
 	struct reading r = {.loading = l, .order = order};
+	const struct raw_option *missing;
 	struct arena temporary;
 	cfg_t *cfg;
 
@@ -128,13 +148,14 @@ void config_parse(struct loading *l, const char *text, const struct scan *order)
 	reading = &r;
 	cfg_set_error_function(cfg, on_error);
 	if (cfg_parse_buf(cfg, text) != CFG_SUCCESS && !r.failed)
-		config_mistake(l, cfg->line, "the file can't be read from here on");
-	else if (!r.failed && expected_option())
-		config_mistake(l, expected_option()->line, "%s can't be read here",
-			       expected_option()->row->name);
+		misread(cfg->line, "the file can't be read from here on");
+	missing = expected_option();
+	if (!r.failed && missing)
+		misread(missing->line, "the option has no value");
 	reading = NULL;
 	cfg_free(cfg);
 	arena_reset(&temporary);
+	return !r.failed;
 }
 
 /* --- the command line */

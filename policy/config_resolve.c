@@ -67,6 +67,8 @@ static void add_pattern(struct loading *l, struct pattern_list *list, struct tex
 	struct text where = arena_printf(l->arena, "%.*s:%d", TEXT(file), line);
 	struct pattern_error error;
 
+	if (line < 0)
+		where = LIT("the command line");
 	if (!patterns_add(list, pattern, where, &error))
 		config_mistake_in(l, file, line, "pattern \"%.*s\": %s at offset %zu",
 				  TEXT(pattern), error.message, error.offset);
