@@ -47,6 +47,7 @@ static const struct {
     [DB_BLOCKS] = {STORE_EVENTS, "blocks"},
     [DB_BLOCK_ENDS] = {STORE_EVENTS, "block-ends"},
     [DB_POSITIONS] = {STORE_EVENTS, "positions"},
+    [DB_REQUESTS] = {STORE_EVENTS, "requests"},
     [DB_USERS] = {STORE_USERS, "users"},
 };
 

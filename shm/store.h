@@ -1,7 +1,7 @@
 /* LMDB, opened and kept well: three environments below state-dir.
  *
  *   lists/   durable: bans, exemptions, recipients, changes by the tool
- *   events/  not synced, capped: incidents, hits, blocks, ring positions; the oldest go first
+ *   events/  not synced, capped: incidents, hits, blocks, requests; the oldest go first
  *   users/   password hashes (opened only by the `auth` process)
  *
  * Opened after the fork and never across it, and never twice in one process (the locks by which
@@ -39,6 +39,7 @@ enum store_db {
 	DB_BLOCKS,       /* noted.c */
 	DB_BLOCK_ENDS,   /* noted.c */
 	DB_POSITIONS,    /* journal.c */
+	DB_REQUESTS,     /* requests.c */
 	/* users/ */
 	DB_USERS,
 	STORE_DBS
