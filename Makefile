@@ -47,6 +47,8 @@ MAINS    := master/main.c master/admin/main.c
 LIBOBJS  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(SRCS)))
 LIB      := $(BUILD)/libgatepost.a
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
+# What several unit tests share: the other files beside them.
+UNITHELP := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c))))
 
 all: $(BUILD)/gatepostd $(BUILD)/gatepost
 
@@ -68,8 +70,8 @@ $(BUILD)/%.o: %.c
 $(BUILD)/worker/io/task.o $(BUILD)/worker/smtp/session.o: CFLAGS += -U_FORTIFY_SOURCE
 
 unit-tests: $(UNIT)
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
-	$(call SAY,LD,tests/unit/$*)$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) $(shell pkg-config --libs check)
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNITHELP) $(LIB)
+	$(call SAY,LD,tests/unit/$*)$(CC) $(LDFLAGS) -o $@ $< $(UNITHELP) $(LIB) $(LDLIBS) $(shell pkg-config --libs check)
 
 # What the parts cost, one program each; they print their figures.
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/bench_*.c)))

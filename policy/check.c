@@ -94,7 +94,7 @@ enum check_mode check_mode(enum check_id id, const struct settings *set)
 
 bool check_same_options(enum check_id id, const struct settings *a, const struct settings *b)
 {
-	size_t skip = sizeof(struct group_head);
+	size_t skip = offsetof(struct group_head, mode) + sizeof(enum check_mode);
 
 	if (a == b)
 		return true;
