@@ -39,20 +39,28 @@ struct text ban_fact(const struct session *s, const struct list_entry *e)
 
 struct question {
 	const struct session *s;
-	const char *check; /* its name, and then "*" */
+	const char *check;
+	const char *matched; /* that, or "*": every check */
 	struct list_entry *out;
 };
 
-static bool exempt(const struct question *q, enum list_key kind, struct text key)
+static bool exempt(struct question *q, enum list_key kind, struct text key)
 {
+	const char *const names[] = {q->check, "*"};
 	const struct world *w = &q->s->world;
 
 	if (kind != LIST_CLIENT && text_empty(key))
 		return false;
-	return w->ops->exemption(w->self, q->check, kind, &q->s->client, key, q->out) == ANSWER_YES;
+	for (int i = 0; i < 2; i++) {
+		q->matched = names[i];
+		if (w->ops->exemption(w->self, names[i], kind, &q->s->client, key, q->out) ==
+		    ANSWER_YES)
+			return true;
+	}
+	return false;
 }
 
-static bool exempt_by_recipient(const struct question *q, const struct mailbox *m)
+static bool exempt_by_recipient(struct question *q, const struct mailbox *m)
 {
 	struct text key = mailbox_key(m, &q->s->tx->arena);
 
@@ -62,7 +70,7 @@ static bool exempt_by_recipient(const struct question *q, const struct mailbox *
 
 /* The one that is judged now; at the end of data the verdict is on all of them, and so is the
  * exemption. */
-static bool exempt_by_recipients(const struct question *q)
+static bool exempt_by_recipients(struct question *q)
 {
 	const struct transaction *tx = q->s->tx;
 
@@ -75,7 +83,7 @@ static bool exempt_by_recipients(const struct question *q)
 	return tx->recipient_count > 0;
 }
 
-static bool exempt_from(const struct question *q)
+static bool exempt_from(struct question *q)
 {
 	const struct session *s = q->s;
 
@@ -93,15 +101,10 @@ static bool exempt_from(const struct question *q)
 
 bool exemption_find(const struct session *s, enum check_id id, struct list_entry *out)
 {
-	struct question q = {s, check_row(id)->name, out};
+	struct question q = {.s = s, .check = check_row(id)->name, .out = out};
 
-	if (s->world.ops->no_exemptions(s->world.self))
+	if (s->world.ops->no_exemptions(s->world.self) || !exempt_from(&q))
 		return false;
-	if (!exempt_from(&q)) {
-		q.check = "*";
-		if (!exempt_from(&q))
-			return false;
-	}
-	note_hit(s, "exemption", q.check, out);
+	note_hit(s, "exemption", q.matched, out);
 	return true;
 }
