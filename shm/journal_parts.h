@@ -1,0 +1,39 @@
+/* The parts of the journal (internal to it).
+ *
+ *   DB_INCIDENTS     wall time (8 bytes, big-endian), id (8) -> the event
+ *   DB_INCIDENT_IDS  id (8) -> struct incident_record
+ *   DB_HITS          id of an entry (8) -> struct hits
+ *   DB_LIMITS        hour (8), limit NUL unit NUL key -> struct noted_head, the event
+ *   DB_BLOCKS        key -> struct noted_head, the event
+ *   DB_BLOCK_ENDS    until (8), key -> nothing
+ *   DB_POSITIONS     segment (8), process slot (8) -> struct position
+ *
+ * Whatever goes by age begins with a time, so that the oldest is the first. */
+#ifndef SHM_JOURNAL_PARTS_H
+#define SHM_JOURNAL_PARTS_H
+
+#include "shm/journal.h"
+
+/* Keys of people's making are cut here (LMDB takes 511 bytes). */
+#define NOTED_KEY_MAX 400
+
+struct noted_head {
+	uint64_t count;
+	int64_t until_wall_us;  /* of a block */
+	uint32_t key_n, unused; /* the last bytes of the database's key are the event's */
+};
+
+int incidents_apply(MDB_txn *txn, const struct event_view *v, struct text bytes);
+int incidents_apply_repeat(MDB_txn *txn, const struct event_view *v);
+int limits_apply(MDB_txn *txn, const struct event_view *v, struct text bytes);
+int blocks_apply(MDB_txn *txn, const struct event_view *v, struct text bytes);
+
+/* Remove what is older than `before`, at most `max`; *done is raised by how many. */
+int incidents_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done);
+int limits_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done);
+int blocks_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done);
+
+/* The number in a field, or `otherwise`. */
+int64_t journal_number(const struct event_view *v, enum event_field f, int64_t otherwise);
+
+#endif
