@@ -1,6 +1,7 @@
 /* The shared-memory segment: made, sealed, checked before it is believed. */
 #include "shm/segment.h"
 
+#include "shm/base/clock.h"
 #include "shm/event.h"
 
 #include <assert.h>
@@ -121,6 +122,7 @@ int segment_create(uint64_t table_entries, uint32_t ring_bytes, const struct sip
 	out->header->size = g.size;
 	out->header->table_entries = entries;
 	out->header->key = *key;
+	out->header->started_wall_us = clock_wall_us();
 	memcpy(out->header->magic, MAGIC, sizeof(MAGIC));
 	return fd;
 }

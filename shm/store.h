@@ -32,12 +32,12 @@ enum store_db {
 	DB_RECIPIENT_LISTS,   /* recipients.c */
 	DB_RECIPIENT_GARBAGE, /* recipients_import.c */
 	/* events/ */
-	DB_INCIDENTS,    /* incidents.c */
-	DB_INCIDENT_IDS, /* incidents.c */
+	DB_INCIDENTS,    /* journal_incidents.c */
+	DB_INCIDENT_IDS, /* journal_incidents.c */
 	DB_HITS,         /* journal.c */
-	DB_LIMITS,       /* noted.c */
-	DB_BLOCKS,       /* noted.c */
-	DB_BLOCK_ENDS,   /* noted.c */
+	DB_LIMITS,       /* journal_noted.c */
+	DB_BLOCKS,       /* journal_noted.c */
+	DB_BLOCK_ENDS,   /* journal_noted.c */
 	DB_POSITIONS,    /* journal.c */
 	DB_REQUESTS,     /* requests.c */
 	/* users/ */
