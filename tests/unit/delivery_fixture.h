@@ -5,6 +5,7 @@
 
 #include "hop_peer.h"
 #include "shm/base/clock.h"
+#include "shm/base/log.h"
 #include "worker/delivery/delivery.h"
 #include "worker/io/task.h"
 
