@@ -14,14 +14,27 @@ struct chunk {
 	bool last;
 };
 
-static bool parse(struct text args, struct chunk *out)
+static bool is_number(struct text t)
+{
+	size_t i = 0;
+
+	while (i < t.n && t.p[i] >= '0' && t.p[i] <= '9')
+		i++;
+	return t.n > 0 && i == t.n;
+}
+
+enum parsed { PARSED, NO_CHUNK, HUGE_CHUNK };
+
+static enum parsed parse(struct text args, struct chunk *out)
 {
 	struct text size, last;
 
 	text_split(args, ' ', &size, &last);
 	last = text_trim(last);
 	out->last = text_ieq(last, LIT("LAST"));
-	return (last.n == 0 || out->last) && text_u64(size, &out->size);
+	if (!is_number(size) || (last.n > 0 && !out->last))
+		return NO_CHUNK;
+	return text_u64(size, &out->size) && out->size <= CHUNK_MAX ? PARSED : HUGE_CHUNK;
 }
 
 /* Reads a chunk, into the message or (NULL) to nowhere; false: the connection is gone. */
@@ -103,11 +116,12 @@ void cmd_bdat(struct smtp_session *ss, struct text args)
 {
 	struct chunk c;
 
-	if (!parse(args, &c) || c.size > CHUNK_MAX) {
-		/* Where the next command begins can't be known. */
-		reply_error(ss, args.n && args.p[0] >= '0' && args.p[0] <= '9' ? REPLY_TOO_BIG
-									       : REPLY_BAD_SYNTAX);
-		smtp_session_end(ss, "BDAT without a size");
+	const enum parsed parsed = parse(args, &c);
+
+	if (parsed != PARSED) {
+		/* Where the next command begins can't be known, or is too far away. */
+		reply_error(ss, parsed == HUGE_CHUNK ? REPLY_TOO_BIG : REPLY_BAD_SYNTAX);
+		smtp_session_end(ss, "BDAT that can't be followed");
 		return;
 	}
 	if (ss->state != SMTP_MAIL && ss->state != SMTP_RCPT && ss->state != SMTP_BDAT) {
