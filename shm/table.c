@@ -129,7 +129,7 @@ static bool choose(const struct candidates *c, int64_t now_us, struct place *out
 		}
 	}
 	if (dead_count[0] || dead_count[1])
-		soonest = dead[dead_count[0] < 2 && dead_count[1] > dead_count[0]];
+		soonest = dead[dead_count[0] < 3 && dead_count[1] > dead_count[0]];
 	*out = soonest;
 	return soonest.entry != NULL;
 }

@@ -7,8 +7,9 @@
  *
  * The stated error: a writer killed at any instruction costs at most its own update, which then was
  * either made or not made; no other count changes.  A key never has two values: see "Claiming" in
- * table.c.  What is lost by design: a key that was evicted starts again from 0, and so does one of
- * two keys with the same 62 bits of hash. */
+ * table.c.  What is lost by design: a key that was evicted starts again from 0, and two keys
+ * with the same 62 bits of hash share one count.  Up to a third full, practically nothing is
+ * evicted before its time (1 key in a million); half full 1 in 30,000; at 60 % 1 in 2,000. */
 #ifndef SHM_TABLE_H
 #define SHM_TABLE_H
 

@@ -268,6 +268,26 @@ START_TEST(a_dead_claim_is_finished_or_freed)
 }
 END_TEST
 
+/* Addresses that differ in their last bits spread like any others: no bucket is the first choice of
+ * many (for 65,536 keys on as many buckets chance alone gives 8 or 9 at most). */
+START_TEST(neighbours_do_not_crowd)
+{
+	enum { BUCKETS = 65536 };
+	struct table t = {NULL, BUCKETS, {1, 2}};
+	unsigned char *hits = calloc(BUCKETS, 1);
+	unsigned most = 0;
+
+	for (uint32_t k = 0; k < BUCKETS; k++) {
+		unsigned char address[16] = {0x20, 0x01, 0x0d, 0xb8, [14] = k >> 8, k & 255};
+		uint64_t tag = table_tag(&t, TABLE_GCRA, LIT("client"), address, sizeof(address));
+		unsigned char n = ++hits[tag % BUCKETS];
+		most = n > most ? n : most;
+	}
+	ck_assert_uint_le(most, 11);
+	free(hits);
+}
+END_TEST
+
 /* Two choices keep the buckets even: a table that is a third full still holds every key. */
 START_TEST(holds_what_it_has_room_for)
 {
@@ -297,7 +317,7 @@ static void wait_all(int n)
 START_TEST(processes_claim_the_same_keys)
 {
 	enum { PROCESSES = 4, KEYS = 20000 };
-	struct table t = new_table(65536);
+	struct table t = new_table(262144);
 	_Atomic int *ready = shared(sizeof(*ready));
 
 	for (int p = 0; p < PROCESSES; p++) {
@@ -421,6 +441,7 @@ int main(void)
 	tcase_add_test(tc, evicts_what_expires_first);
 	tcase_add_test(tc, live_counts_are_never_evicted);
 	tcase_add_test(tc, a_dead_claim_is_finished_or_freed);
+	tcase_add_test(tc, neighbours_do_not_crowd);
 	tcase_add_test(tc, holds_what_it_has_room_for);
 	tcase_add_test(tc, processes_claim_the_same_keys);
 	tcase_add_test(tc, live_counts_survive_a_flood);
