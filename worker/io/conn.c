@@ -126,7 +126,7 @@ const char *conn_result_text(const struct conn *c, enum conn_result r)
 
 int64_t conn_rate_deadline(const struct conn_rate *r, uint64_t bytes)
 {
-	unsigned __int128 at = (unsigned __int128)(r->start_us + r->grace_us);
+	unsigned __int128 at = (unsigned __int128)r->start_us + (unsigned __int128)r->grace_us;
 
 	if (r->bytes_per_second)
 		at += (unsigned __int128)bytes * 1000000 / r->bytes_per_second;

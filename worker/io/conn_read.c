@@ -20,7 +20,7 @@ static bool input_make_room(struct conn *c)
 
 		if (!b)
 			return false;
-		if (c->in_kept)
+		if (c->in)
 			memcpy(b, c->in + c->in_start, unread);
 		free(c->in);
 		c->in = b;

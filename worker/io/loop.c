@@ -180,6 +180,7 @@ bool loop_fd_modify(struct fd_event *e, uint32_t events)
 
 static void due_unlink(struct loop *l, struct fd_event *e)
 {
+	assert(e->due_link);
 	*e->due_link = e->next_due;
 	if (e->next_due)
 		e->next_due->due_link = e->due_link;

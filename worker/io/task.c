@@ -186,7 +186,7 @@ void task_set_run(struct loop *l)
 {
 	struct task_set *s = &l->tasks;
 
-	for (size_t left = s->ready_count; left > 0; left--) {
+	for (size_t left = s->ready_count; left > 0 && s->ready; left--) {
 		struct task *t = s->ready;
 
 		s->ready = t->next_ready;
