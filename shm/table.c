@@ -17,9 +17,8 @@
 #include "shm/cas16.h"
 #include "shm/table_value.h"
 
-#include <assert.h>
-
 #define PLACES   8
+#define PART_MAX 255
 #define ATTEMPTS 4096
 
 struct candidates {
@@ -33,26 +32,32 @@ struct place {
 
 static const struct cas16 FREE = {0, 0};
 
+/* What is longer than PART_MAX stands for itself by its hash and its length. */
+static struct text part_of_key(const struct table *t, struct text part, uint64_t digest[2])
+{
+	if (part.n <= PART_MAX)
+		return part;
+	digest[0] = siphash(&t->key, part.p, part.n);
+	digest[1] = part.n;
+	return text_make((const char *)digest, 2 * sizeof(digest[0]));
+}
+
 uint64_t table_tag(const struct table *t, enum table_kind kind, struct text space, const void *key,
 		   size_t n)
 {
 	/* The length of the space leads, so that no pair of space and key reads as another pair. */
-	unsigned char data[1 + 255 + 256];
-	uint64_t digest[2];
+	unsigned char data[1 + 2 * PART_MAX];
+	uint64_t digests[2][2];
+	struct text first = part_of_key(t, space, digests[0]);
+	struct text second = part_of_key(t, text_make(key, n), digests[1]);
 
-	assert(space.n <= 255);
-	if (n > 256) {
-		digest[0] = siphash(&t->key, key, n);
-		digest[1] = n;
-		key = digest;
-		n = sizeof(digest);
-	}
-	data[0] = (unsigned char)space.n;
-	if (space.n)
-		memcpy(data + 1, space.p, space.n);
-	if (n)
-		memcpy(data + 1 + space.n, key, n);
-	uint64_t tag = siphash(&t->key, data, 1 + space.n + n) >> 2 | (uint64_t)kind << 62;
+	data[0] = (unsigned char)first.n;
+	if (first.n)
+		memcpy(data + 1, first.p, first.n);
+	if (second.n)
+		memcpy(data + 1 + first.n, second.p, second.n);
+	uint64_t hash = siphash(&t->key, data, 1 + first.n + second.n);
+	uint64_t tag = hash >> 2 | (uint64_t)kind << 62;
 	return tag ? tag : 1;
 }
 

@@ -43,8 +43,8 @@ struct table {
 	struct siphash_key key;
 };
 
-/* The tag of a key, never 0: `space` (at most 255 bytes) names what is counted ("client messages
- * 1m"), so that equal keys of different limits differ. */
+/* The tag of a key, never 0: `space` names what is counted ("client messages 1m"), so that equal
+ * keys of different limits differ. */
 uint64_t table_tag(const struct table *t, enum table_kind kind, struct text space, const void *key,
 		   size_t n);
 

@@ -72,6 +72,9 @@ START_TEST(tags_tell_keys_apart)
 	ck_assert_uint_ne(table_tag(&t, TABLE_GCRA, LIT(""), "", 0), 0);
 	uint64_t tag = table_tag(&t, TABLE_GCRA, LIT("a"), long_key, sizeof(long_key));
 	ck_assert_uint_ne(tag, table_tag(&t, TABLE_GCRA, LIT("a"), long_key, 1999));
+	struct text long_space = text_make(long_key, 300);
+	ck_assert_uint_ne(table_tag(&t, TABLE_GCRA, long_space, "k", 1),
+			  table_tag(&t, TABLE_GCRA, text_make(long_key, 299), "k", 1));
 	long_key[1999] = 'y';
 	ck_assert_uint_ne(tag, table_tag(&t, TABLE_GCRA, LIT("a"), long_key, sizeof(long_key)));
 	drop_table(&t);
