@@ -424,6 +424,30 @@ START_TEST(an_overflow_hits_the_guard)
 }
 END_TEST
 
+#ifdef GATEPOST_SANITIZED
+static volatile int past_end = 32;
+
+static void writes_past_its_local(void *arg)
+{
+	char local[32];
+	volatile char *p = local;
+
+	(void)arg;
+	task_yield();
+	task_sleep_until(loop_now_us(loop) + 1 * MS);
+	close(STDERR_FILENO); /* the report is expected */
+	p[past_end] = 1;
+	_exit(0);
+}
+
+START_TEST(the_sanitizer_sees_an_overflow_after_a_wait)
+{
+	ck_assert(task_spawn(loop, writes_past_its_local, NULL));
+	loop_run(loop);
+}
+END_TEST
+#endif
+
 /* Stacks are used again, and hold nothing that a sanitizer could take for live frames. */
 static void spawns_next(void *arg)
 {
@@ -469,6 +493,9 @@ int main(void)
 	tcase_add_test(t, high_water_is_the_deepest_use);
 	tcase_add_test(t, a_long_wait_gives_pages_back);
 	tcase_add_loop_test(t, an_overflow_hits_the_guard, 0, 2);
+#ifdef GATEPOST_SANITIZED
+	tcase_add_exit_test(t, the_sanitizer_sees_an_overflow_after_a_wait, 1);
+#endif
 	tcase_add_test(t, stacks_are_used_again);
 	suite_add_tcase(s, t);
 

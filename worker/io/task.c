@@ -1,9 +1,11 @@
-/* Stackful coroutines: begun by makecontext(), switched by _setjmp()/_longjmp(), which make no
- * system call.
+/* Stackful coroutines: begun by makecontext(), switched by the compiler's own setjmp, which saves
+ * three words and makes no call.
  *
- * This file is compiled without _FORTIFY_SOURCE: glibc's checked longjmp takes a jump to another
- * stack for an attack.  struct task lies at the top of its own stack, so that an idle task touches
- * one page. */
+ * There and back: 33 ns with the loop's share, 45 with _longjmp(), 457 with swapcontext() (two
+ * system calls).  And the sanitizer knows the other two and clears the marks of the stack that is
+ * left, so that it would miss an overflow in a session that has waited.  (A build with _longjmp()
+ * needs -U_FORTIFY_SOURCE.)  struct task lies at the top of its own stack, so that an idle task
+ * touches one page. */
 #include "worker/io/task.h"
 
 #include "worker/io/loop_private.h"
@@ -45,7 +47,7 @@ struct task {
 	bool firm;  /* waits for something that can't be called off */
 	unsigned valgrind_id;
 	void *fake_stack;
-	jmp_buf env;
+	void *env[5];
 };
 
 static struct task *current; /* one loop a process runs tasks, in one thread */
@@ -105,8 +107,8 @@ SWITCHES_STACKS static void leave(struct task *t)
 	t->used = stack_used();
 	fiber_switch_begin(t->state == TASK_ENDED ? NULL : &t->fake_stack, s->stack_low,
 			   s->stack_bytes);
-	if (_setjmp(t->env) == 0)
-		_longjmp(s->loop_env, 1);
+	if (__builtin_setjmp(t->env) == 0)
+		__builtin_longjmp(s->loop_env, 1);
 	fiber_switch_end(t->fake_stack, NULL, NULL);
 }
 
@@ -153,9 +155,9 @@ SWITCHES_STACKS static void resume(void)
 	struct task_set *s = &current->loop->tasks;
 
 	fiber_switch_begin(&s->fake_stack, current->stack, s->stacks.bytes);
-	if (_setjmp(s->loop_env) == 0) {
+	if (__builtin_setjmp(s->loop_env) == 0) {
 		if (current->begun)
-			_longjmp(current->env, 1);
+			__builtin_longjmp(current->env, 1);
 		begin(current);
 	}
 	fiber_switch_end(current->loop->tasks.fake_stack, NULL, NULL);

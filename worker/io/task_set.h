@@ -5,7 +5,6 @@
 #include "worker/io/loop.h"
 #include "worker/io/stack.h"
 
-#include <setjmp.h>
 #include <stddef.h>
 
 struct task_link {
@@ -13,7 +12,7 @@ struct task_link {
 };
 
 struct task_set {
-	jmp_buf loop_env; /* where a task that gives way returns to */
+	void *loop_env[5]; /* where a task that gives way returns to */
 	struct stack_pool stacks;
 	struct task *ready, **ready_tail;
 	size_t ready_count, count;
