@@ -346,6 +346,11 @@ static inline void peer_stop(struct peer *p)
 	for (int i = 0; i < p->served; i++)
 		pthread_join(p->serving[i], NULL);
 	close(p->listen_fd);
+}
+
+/* After it has been stopped: the messages that it has kept. */
+static inline void peer_free(struct peer *p)
+{
 	for (int i = 0; i < p->messages && i < PEER_BODIES; i++)
 		free(p->bodies[i]);
 }

@@ -129,6 +129,7 @@ static void try_row(const struct misbehaviour *r, const char *extensions, int wh
 	fixture_run(&f, run);
 	fixture_close(&f);
 	peer_stop(&p);
+	peer_free(&p);
 	/* (No answer: perhaps.) */
 	if (what == ASK || r->code)
 		ck_assert_int_eq(p.messages, what == SEND && r->code == 250);
@@ -178,6 +179,7 @@ static void expect_said(struct fixture *f, struct peer *p)
 	fixture_run(f, ask_then_send);
 	fixture_close(f);
 	peer_stop(p);
+	peer_free(p);
 	p->said[p->said_n] = '\0';
 	ck_assert_str_eq(p->said, say_expected);
 	ck_assert_int_eq(p->messages, 1);
@@ -326,6 +328,7 @@ START_TEST(utf8_for_a_hop_without_it)
 	fixture_run(&f, ask_utf8);
 	fixture_close(&f);
 	peer_stop(&p);
+	peer_free(&p);
 }
 END_TEST
 
