@@ -12,7 +12,7 @@
  *   INCIDENT  `incident`, its id; all of it is kept
  *   REPEAT    `incident`, and `count`: that many times more (without it: once)
  *   HIT       `tag`: the id of the list's entry; `count` as above
- *   LIMIT     `limit`, `unit`, `key`: whose window was full; `count` as above
+ *   LIMIT     `limit`, `unit`, `key`: whose window was full
  *   BLOCK     `key` and `until`: whom, and to when
  *
  * Others are for the log alone, and what lacks these fields is passed over.  Incidents and blocks

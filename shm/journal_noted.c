@@ -110,7 +110,7 @@ int limits_apply(MDB_txn *txn, const struct event_view *v, struct text bytes)
 
 	if (rc != 0)
 		return rc;
-	head.count += (uint64_t)journal_number(v, FIELD_count, 1);
+	head.count++;
 	head.key_n = (uint32_t)key_n;
 	return store_put(txn, DB_LIMITS, noted_key_text(&key),
 			 noted_value_text(&value, &head, bytes));

@@ -168,95 +168,6 @@ int store_write(struct store *st, int (*change)(MDB_txn *txn, void *arg), void *
 	return rc;
 }
 
-/* ---- keys and values as texts ---- */
-
-static MDB_val val_of(struct text t)
-{
-	return (MDB_val){t.n, (void *)(uintptr_t)t.p};
-}
-
-static struct text text_of_val(const MDB_val *v)
-{
-	return text_make(v->mv_data, v->mv_size);
-}
-
-struct store *store_of(MDB_txn *txn)
-{
-	return mdb_env_get_userctx(mdb_txn_env(txn));
-}
-
-int store_get(MDB_txn *txn, enum store_db db, struct text key, struct text *value)
-{
-	MDB_val k = val_of(key), v;
-	int rc = mdb_get(txn, store_of(txn)->dbs[db], &k, &v);
-
-	if (rc == 0)
-		*value = text_of_val(&v);
-	return rc;
-}
-
-static int put(MDB_txn *txn, enum store_db db, struct text key, struct text value, unsigned flags)
-{
-	MDB_val k = val_of(key), v = val_of(value);
-
-	return mdb_put(txn, store_of(txn)->dbs[db], &k, &v, flags);
-}
-
-int store_put(MDB_txn *txn, enum store_db db, struct text key, struct text value)
-{
-	return put(txn, db, key, value, 0);
-}
-
-int store_add(MDB_txn *txn, enum store_db db, struct text key, struct text value)
-{
-	return put(txn, db, key, value, MDB_NOOVERWRITE);
-}
-
-int store_del(MDB_txn *txn, enum store_db db, struct text key)
-{
-	MDB_val k = val_of(key);
-
-	return mdb_del(txn, store_of(txn)->dbs[db], &k, NULL);
-}
-
-int store_cursor(MDB_txn *txn, enum store_db db, MDB_cursor **out)
-{
-	return mdb_cursor_open(txn, store_of(txn)->dbs[db], out);
-}
-
-int store_first(MDB_txn *txn, enum store_db db, struct text from, struct text *key,
-		struct text *value)
-{
-	MDB_val k = val_of(from), v;
-	MDB_cursor *cursor;
-	int rc = store_cursor(txn, db, &cursor);
-
-	if (rc != 0)
-		return rc;
-	rc = mdb_cursor_get(cursor, &k, &v, from.n > 0 ? MDB_SET_RANGE : MDB_FIRST);
-	if (rc == 0) {
-		*key = text_of_val(&k);
-		*value = text_of_val(&v);
-	}
-	mdb_cursor_close(cursor);
-	return rc;
-}
-
-size_t store_used_bytes(MDB_txn *txn)
-{
-	const struct store *st = store_of(txn);
-	size_t bytes = 0;
-
-	for (int i = 0; i < STORE_DBS; i++) {
-		MDB_stat s;
-
-		if (dbs[i].store == st->name && mdb_stat(txn, st->dbs[i], &s) == 0)
-			bytes += (s.ms_branch_pages + s.ms_leaf_pages + s.ms_overflow_pages) *
-				 s.ms_psize;
-	}
-	return bytes;
-}
-
 int store_sync(struct store *st)
 {
 	return st->broken ? ENOMEM : mdb_env_sync(st->env, 1);
@@ -422,18 +333,4 @@ void store_close(struct store *st)
 		mdb_env_close(st->env);
 	free(st->memo);
 	*st = (struct store){.guard_fd = -1};
-}
-
-int store_prepare(const char *state_dir, struct buf *err)
-{
-	static const enum store_name names[] = {STORE_LISTS, STORE_EVENTS};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct store st;
-
-		if (store_open(&st, state_dir, names[i], STORE_WRITE, err) < 0)
-			return -1;
-		store_close(&st);
-	}
-	return 0;
 }

@@ -60,16 +60,12 @@ struct store {
 };
 
 /* Opens state_dir/<name>, made (0700, owned by the caller) if access is WRITE and it isn't there.
- * READ needs an environment that somebody has opened for writing before (store_prepare), and a lock
+ * READ needs an environment that somebody has opened for writing before, and a lock
  * file that it may write.  0, or -1 with a message for people in err ("cannot open state-dir/lists:
  * Permission denied ..."), and *st is then only good for another store_open. */
 int store_open(struct store *st, const char *state_dir, enum store_name name,
 	       enum store_access access, struct buf *err);
 void store_close(struct store *st);
-
-/* Makes lists/ and events/ if they aren't there, so that readers can open them: for the master,
- * before it starts its first worker.  0, or -1 with a message in err. */
-int store_prepare(const char *state_dir, struct buf *err);
 
 /* A read transaction for one look-up; NULL: the store cannot be read now (the answer is unknown).
  * One at a time. */

@@ -285,12 +285,6 @@ START_TEST(errors_for_people)
 	err = buf_over(message, sizeof(message));
 	ck_assert_int_eq(store_open(&st, "/proc/nowhere", STORE_LISTS, STORE_WRITE, &err), -1);
 	ck_assert_ptr_nonnull(strstr(message, "cannot open /proc/nowhere/lists: "));
-	err = buf_over(message, sizeof(message));
-	ck_assert_int_eq(store_prepare(dir, &err), 0);
-	must_open(&st, STORE_LISTS, STORE_READ);
-	store_close(&st);
-	must_open(&st, STORE_EVENTS, STORE_READ);
-	store_close(&st);
 }
 END_TEST
 
