@@ -115,13 +115,29 @@ run-fuzzers: $(FUZZERS)
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIB)
 	$(call SAY,LD,tests/fuzz/$*)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIB) $(LDLIBS)
 
+# --- documents: what they say of options, checks and replies is made from the tables of the code ------
+
+MAN      := $(addprefix $(BUILD)/man/,$(sort $(notdir $(wildcard doc/*.[58]))))
+
+man: $(MAN)
+
+$(BUILD)/man/%: doc/% $(BUILD)/gendoc
+	@mkdir -p $(@D)
+	@$(BUILD)/gendoc $< >$@.new && mv $@.new $@
+
+docs: $(BUILD)/gendoc
+	@$(BUILD)/gendoc README.md >$(BUILD)/README.new && cat $(BUILD)/README.new >README.md
+
+$(BUILD)/gendoc: $(BUILD)/tools/gendoc.o $(LIB)
+	$(call SAY,LD,gendoc)$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
 # --- what keeps the code clean --------------------------------------------------------------------
 
 SOURCES  := $(shell find shm policy worker master tests tools -name '*.[ch]')
 
 lint:
 	@tools/setup build lint check
-	@$(MAKE) --no-print-directory lint-format lint-tidy lint-cppcheck
+	@$(MAKE) --no-print-directory lint-format lint-tidy lint-cppcheck lint-docs
 
 lint-format:
 	clang-format --dry-run -Werror $(SOURCES)
@@ -134,6 +150,11 @@ lint-cppcheck:
 	cppcheck --quiet --std=c17 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 		--suppressions-list=tools/cppcheck.suppress -j $$(nproc) -D_GNU_SOURCE -D__x86_64__ -I. shm policy worker master
 
+# The manuals are well-formed, and the tables in README.md are those of the code.
+lint-docs: man
+	mandoc -T lint -W warning $(MAN)
+	@$(BUILD)/gendoc README.md | cmp -s - README.md || { echo "README.md: its tables are old: make docs"; exit 1; }
+
 compile_commands.json: $(SRCS) Makefile tools/compile-commands
 	@mkdir -p build
 	@: $(file >build/flags,$(STD) $(WARN) $(shell pkg-config --cflags $(PKGS) 2>/dev/null))
@@ -141,11 +162,14 @@ compile_commands.json: $(SRCS) Makefile tools/compile-commands
 
 # --- installing -----------------------------------------------------------------------------------
 
-install: all
+install: all man
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SYSCONF)/gatepost \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system
+		$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/gatepostd $(DESTDIR)$(PREFIX)/sbin/gatepostd
 	install -m 755 $(BUILD)/gatepost $(DESTDIR)$(PREFIX)/bin/gatepost
+	install -m 644 $(filter %.5,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man8/
 	[ -e $(DESTDIR)$(SYSCONF)/gatepost/gatepost.conf ] || \
 		install -m 640 etc/gatepost.conf $(DESTDIR)$(SYSCONF)/gatepost/gatepost.conf
 	sed 's,@PREFIX@,$(PREFIX),' etc/gatepostd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/gatepostd.service
@@ -155,5 +179,5 @@ clean:
 	rm -rf build compile_commands.json
 
 -include $(shell find build -name '*.d' 2>/dev/null)
-.PHONY: all unit-tests run check bench fuzz run-fuzzers lint lint-format lint-tidy lint-cppcheck install clean
+.PHONY: all unit-tests run check bench fuzz run-fuzzers lint lint-format lint-tidy lint-cppcheck lint-docs man docs install clean
 .SECONDARY:
