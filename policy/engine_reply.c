@@ -113,7 +113,8 @@ static void put_would(struct buf *b, enum check_id id, const struct verdict *v)
 
 	if (b->n)
 		buf_put(b, "; ", 2);
-	buf_printf(b, "%s: %d ", check_row(id)->name, row->code);
+	buf_printf(b, "%s: %d %s%s", check_row(id)->name, row->code, row->enhanced,
+		   row->enhanced[0] ? " " : "");
 	catalog_text((enum reply_id)v->reply, v->values, b);
 }
 
