@@ -1,18 +1,25 @@
 /* Counting recipients that do not exist, and the block that follows. */
 #include "policy/dictionary.h"
 
-#include "policy/counter.h"
 #include "policy/listed.h"
+#include "policy/mark.h"
+#include "shm/table_value.h"
 
-/* A block's 40 bits: how many of how many, 20 bits each; never 0, since at least one was unknown.
+/* 40 bits: how many did not exist, of how many, 20 bits each.  One word, so that both are of the
+ * same period: two counters whose periods began apart would say "100 of 1" for a moment, and block.
  */
 enum { HALF_BITS = 20, HALF_MAX = (1 << HALF_BITS) - 1 };
+
+static struct dictionary_block unpack(uint64_t value)
+{
+	return (struct dictionary_block){value >> HALF_BITS & HALF_MAX, value & HALF_MAX};
+}
 
 bool dictionary_blocked(const struct session *s, struct dictionary_block *out)
 {
 	uint64_t bits = mark_read(s, client_tag(s, TABLE_MARK, DICTIONARY_BLOCK));
 
-	*out = (struct dictionary_block){(uint32_t)(bits >> HALF_BITS), bits & HALF_MAX};
+	*out = unpack(bits);
 	return bits != 0;
 }
 
@@ -49,10 +56,8 @@ static void block(const struct session *s, const struct settings *set,
 		  const struct dictionary_block *b)
 {
 	uint64_t tag = client_tag(s, TABLE_MARK, DICTIONARY_BLOCK);
-	uint64_t unknown = b->unknown < HALF_MAX ? b->unknown : HALF_MAX;
-	uint64_t all = b->all < HALF_MAX ? b->all : HALF_MAX;
 
-	mark_set(s, tag, unknown << HALF_BITS | all, set->dictionary_attack.block);
+	mark_set(s, tag, (uint64_t)b->unknown << HALF_BITS | b->all, set->dictionary_attack.block);
 	emit_block(s, set, b, tag);
 }
 
@@ -62,31 +67,60 @@ static bool reached(const struct dictionary_attack_settings *set, const struct d
 	       (uint64_t)b->unknown * 100 >= (uint64_t)b->all * (uint64_t)set->share;
 }
 
+struct step {
+	uint64_t now_us, period_us;
+	bool exists;
+};
+
+/* One more recipient in the period that runs (it ends on a full minute, as marks do), or the first
+ * of a new one. */
+static uint64_t count_change(uint64_t old, void *arg)
+{
+	const struct step *step = arg;
+	uint64_t end_min = old >> MARK_BITS;
+	struct dictionary_block b = unpack(old);
+
+	if (end_min * MINUTE_US <= step->now_us) {
+		end_min = (step->now_us + step->period_us + MINUTE_US - 1) / MINUTE_US;
+		b = (struct dictionary_block){0};
+	}
+	if (b.all == HALF_MAX)
+		b = (struct dictionary_block){b.unknown / 2, b.all / 2};
+	b.all++;
+	b.unknown += !step->exists;
+	return end_min << MARK_BITS | (uint64_t)b.unknown << HALF_BITS | b.all;
+}
+
+static struct dictionary_block count(const struct session *s, uint64_t tag, int64_t period_us,
+				     bool exists)
+{
+	struct step step = {
+	    (uint64_t)s->world.ops->boot_us(s->world.self),
+	    (uint64_t)period_us,
+	    exists,
+	};
+
+	return unpack(s->world.ops->counter_update(s->world.self, tag, count_change, &step));
+}
+
 bool dictionary_note(const struct session *s, const struct settings *set, bool exists,
 		     struct dictionary_block *out)
 {
 	const struct dictionary_attack_settings *mine = &set->dictionary_attack;
-	uint64_t all_tag, unknown_tag;
 	struct list_entry entry;
-	uint32_t all;
+	uint64_t tag;
 
 	if (mine->mode == MODE_OFF || s->own || client_is_proxy(s))
 		return false;
-	all_tag = client_tag(s, TABLE_COUNT, DICTIONARY_ALL);
-	all = counter_add(s, all_tag, mine->unknown.period_us);
-	if (exists)
-		return false;
 	/* Another session of the client may have reached it since this one began. */
-	if (dictionary_blocked(s, out))
+	if (!exists && dictionary_blocked(s, out))
 		return true;
-	unknown_tag = client_tag(s, TABLE_COUNT, DICTIONARY_UNKNOWN);
-	out->all = all;
-	out->unknown = counter_add(s, unknown_tag, mine->unknown.period_us);
-	if (!reached(mine, out) || exemption_find(s, CHECK_dictionary_attack, &entry))
+	tag = client_tag(s, TABLE_MARK, DICTIONARY_COUNT);
+	*out = count(s, tag, mine->unknown.period_us, exists);
+	if (exists || !reached(mine, out) || exemption_find(s, CHECK_dictionary_attack, &entry))
 		return false;
 	block(s, set, out);
 	/* When the block is over, the client begins anew. */
-	s->world.ops->counter_forget(s->world.self, all_tag);
-	s->world.ops->counter_forget(s->world.self, unknown_tag);
+	s->world.ops->counter_forget(s->world.self, tag);
 	return true;
 }

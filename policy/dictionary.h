@@ -22,9 +22,8 @@ bool dictionary_note(const struct session *s, const struct settings *set, bool e
 /* "50 of 60 recipients do not exist", in the check's arena. */
 struct text dictionary_fact(const struct session *s, const struct dictionary_block *b);
 
-/* The spaces of the client's tags (counter.h), for the tool that lifts a block. */
-#define DICTIONARY_BLOCK   "dictionary block"
-#define DICTIONARY_UNKNOWN "dictionary unknown"
-#define DICTIONARY_ALL     "dictionary all"
+/* The spaces of the client's tags (mark.h), for the tool that lifts a block. */
+#define DICTIONARY_BLOCK "dictionary block"
+#define DICTIONARY_COUNT "dictionary count"
 
 #endif

@@ -48,7 +48,8 @@ static struct decision refuse_unknown(struct session *s, const struct recipient 
 	const struct verdict *v = &s->runs[decided].verdict;
 	struct dictionary_block b;
 
-	if (!v->no_such_recipient || !dictionary_note(s, r->settings, false, &b))
+	if (!v->no_such_recipient || walk_skips(s, CHECK_dictionary_attack, r->is_role) ||
+	    !dictionary_note(s, r->settings, false, &b))
 		return decide_refusal(s, (enum check_id)decided, v, PHASE_RCPT);
 	walk_keep(s, CHECK_dictionary_attack, r->settings,
 		  reject(REPLY_DICTIONARY_ATTACK, LIT(""), dictionary_fact(s, &b)));

@@ -1,7 +1,7 @@
 /* Making incidents, and their ids and tokens for the reply. */
 #include "policy/incident.h"
 
-#include "policy/counter.h"
+#include "policy/mark.h"
 #include "shm/base/clock.h"
 
 #include <stdio.h>

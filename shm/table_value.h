@@ -1,4 +1,5 @@
-/* The bits of a table value, by kind: shared by table.c and table_kinds.c, of no use to others. */
+/* The bits of a table value, by kind: shared by table.c, table_kinds.c and the
+ * policy, which changes marks by way of its world. */
 #ifndef SHM_TABLE_VALUE_H
 #define SHM_TABLE_VALUE_H
 

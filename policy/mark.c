@@ -1,5 +1,5 @@
-/* Counts of a period and marks, over the world's counter table. */
-#include "policy/counter.h"
+/* Marks, over the world's counter table. */
+#include "policy/mark.h"
 
 #include "shm/table_value.h"
 
@@ -15,34 +15,6 @@ uint64_t client_tag(const struct session *s, enum table_kind kind, const char *s
 	struct ip key = client_key(s);
 
 	return s->world.ops->counter_tag(s->world.self, kind, text_of(space), key.b, sizeof(key.b));
-}
-
-struct count_step {
-	uint64_t now_ms, end_ms;
-};
-
-static uint64_t count_change(uint64_t old, void *arg)
-{
-	const struct count_step *step = arg;
-	uint64_t end_ms = old >> COUNT_BITS;
-	uint64_t count = old & COUNT_MAX;
-
-	if (end_ms <= step->now_ms) {
-		end_ms = step->end_ms;
-		count = 0;
-	}
-	if (count < COUNT_MAX)
-		count++;
-	return end_ms << COUNT_BITS | count;
-}
-
-uint32_t counter_add(const struct session *s, uint64_t tag, int64_t period_us)
-{
-	uint64_t now_us = (uint64_t)s->world.ops->boot_us(s->world.self);
-	struct count_step step = {now_us / 1000, (now_us + (uint64_t)period_us + 999) / 1000};
-
-	return (uint32_t)(s->world.ops->counter_update(s->world.self, tag, count_change, &step) &
-			  COUNT_MAX);
 }
 
 static uint64_t mark_change(uint64_t old, void *arg)
