@@ -1,6 +1,7 @@
 /* The spool: memory, then a file, full disks, and the share of a worker. */
 #include "worker/delivery/spool.h"
 
+#include "temp_dir.h"
 #include "worker/io/task.h"
 
 #include <check.h>
@@ -18,8 +19,7 @@ static char dir[64];
 
 static void setup(void)
 {
-	strcpy(dir, "/tmp/gatepost-spool.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temp_dir_make(dir);
 	loop = loop_new();
 	place = (struct spool_place){.offload = offload_new(loop, 2),
 				     .dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC),
@@ -47,7 +47,7 @@ static void teardown(void)
 	close(place.dir_fd);
 	offload_free(place.offload);
 	loop_free(loop);
-	rmdir(dir);
+	temp_dir_remove(dir);
 }
 
 /* Runs a test as a task: the spool yields. */
