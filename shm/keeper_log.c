@@ -3,7 +3,7 @@
 #include "shm/event.h"
 #include "shm/keeper_parts.h"
 
-enum { LINE_MAX_ = 16384 };
+enum { LINE_BYTES = 16000 };
 
 /* A hit is counted, and told by the line of the message that it decided. */
 static bool is_logged(enum event_type type)
@@ -43,20 +43,27 @@ static void without_details(const struct event_view *v, struct event *out)
 	}
 }
 
-static void log_event(const struct event_view *v, bool json)
+/* The longest that a line can be fits behind what is there already, or that goes out first. */
+static void put_line(struct buf *lines, const struct event_view *v, bool json)
 {
-	char bytes[LINE_MAX_];
-	struct buf line = buf_over(bytes, sizeof(bytes));
+	if (lines->cap - lines->n < LINE_BYTES) {
+		log_lines(LOG_LEVEL_INFO, lines->p, lines->n);
+		lines->n = 0;
+	}
+	struct buf line = buf_over(lines->p + lines->n, LINE_BYTES - 1);
 
 	if (json)
 		event_format_json(v, &line);
 	else
 		event_format_text(v, &line);
-	log_line(LOG_LEVEL_INFO, line.p, (int)line.n);
+	lines->n += line.n;
+	buf_char(lines, '\n');
 }
 
-void keeper_log(const struct keeper_batch *b, bool json)
+void keeper_log(struct keeper_batch *b, bool json)
 {
+	struct buf lines = buf_over(b->lines, sizeof(b->lines));
+
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct keeper_record *r = &b->records[i];
 		struct event_view v;
@@ -66,6 +73,7 @@ void keeper_log(const struct keeper_batch *b, bool json)
 			continue;
 		without_details(&v, &shown);
 		if (event_parse(shown.bytes, shown.n, &v))
-			log_event(&v, json);
+			put_line(&lines, &v, json);
 	}
+	log_lines(LOG_LEVEL_INFO, lines.p, lines.n);
 }

@@ -10,6 +10,7 @@
 enum {
 	BATCH_RECORDS = 1024,
 	BATCH_BYTES = 256 * 1024,
+	BATCH_LINES = 64 * 1024,
 	BATCH_OF_RING = 256, /* of one ring in one batch, so that none waits for a loud one */
 };
 
@@ -25,6 +26,7 @@ struct keeper_batch {
 	bool touched[SEGMENT_PROCESSES];
 	uint64_t end[SEGMENT_PROCESSES];
 	unsigned char bytes[BATCH_BYTES + EVENT_MAX];
+	char lines[BATCH_LINES]; /* of the log, on their way out */
 };
 
 struct keeper {
@@ -48,7 +50,7 @@ static inline bool keeper_found_any(const struct keeper *k)
 }
 
 /* keeper_log.c: the batch's lines. */
-void keeper_log(const struct keeper_batch *b, bool json);
+void keeper_log(struct keeper_batch *b, bool json);
 
 /* keeper_stores.c: what is done by timer: opening what isn't open, expiry, dead readers. */
 void keeper_stores_tend(struct keeper *k, int64_t now_mono_us);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -222,6 +223,11 @@ static bool deliver(enum log_level level, struct text message, bool plain)
 	return sent == SENT_NOBODY ? send_stderr(level, message, plain) : sent == SENT;
 }
 
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
 /* Changes p: controls in it become '?'. */
 static void emit(enum log_level level, char *p, size_t n, bool plain)
 {
@@ -238,7 +244,7 @@ static void emit(enum log_level level, char *p, size_t n, bool plain)
 		}
 	}
 	for (size_t i = 0; i < n; i++) {
-		if ((unsigned char)p[i] < 0x20 || p[i] == 0x7f)
+		if (is_control(p[i]))
 			p[i] = '?';
 	}
 	if (!deliver(level, text_make(p, n), plain))
@@ -269,6 +275,67 @@ void log_line(enum log_level level, const char *line, int length)
 				     sizeof(message_bytes));
 
 		emit(level, message_bytes, n, true);
+	}
+	errno = saved;
+}
+
+/* As many whole lines as a pipe takes at once or not at all, copied without other controls. */
+static size_t take_lines(const char *p, size_t n, struct buf *chunk)
+{
+	size_t taken = 0;
+
+	while (taken < n) {
+		size_t line = text_find(text_make(p + taken, n - taken), '\n');
+		size_t end = taken + line < n ? taken + line + 1 : n;
+
+		if (end > PIPE_BUF && taken > 0)
+			break;
+		taken = end;
+		if (end > PIPE_BUF)
+			break;
+	}
+	*chunk = buf_over(message_bytes, sizeof(message_bytes));
+	buf_put(chunk, p, taken);
+	if (chunk->cut)
+		chunk->p[chunk->n - 1] = '\n';
+	for (size_t i = 0; i < chunk->n; i++) {
+		if (chunk->p[i] != '\n' && is_control(chunk->p[i]))
+			chunk->p[i] = '?';
+	}
+	return taken;
+}
+
+static uint64_t count_lines(const struct buf *b)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < b->n; i++)
+		n += b->p[i] == '\n';
+	return n;
+}
+
+void log_lines(enum log_level level, const char *lines, size_t n)
+{
+	bool whole = state.to == LOG_TO_STDERR && !state.stderr_is_journal;
+	int saved = errno;
+
+	if (level > state.most)
+		return;
+	while (n > 0) {
+		size_t line = text_find(text_make(lines, n), '\n');
+		size_t taken = line < n ? line + 1 : n;
+		struct buf chunk;
+
+		/* the first line of a batch also tells what was lost before it */
+		if (!whole || atomic_load(&state.lost) > 0) {
+			log_line(level, lines, (int)line);
+		} else {
+			taken = take_lines(lines, n, &chunk);
+			if (!write_stderr(chunk.p, chunk.n))
+				atomic_fetch_add(&state.lost, count_lines(&chunk));
+		}
+		lines += taken;
+		n -= taken;
 	}
 	errno = saved;
 }

@@ -8,6 +8,7 @@
 #define SHM_BASE_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_to { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_JOURNAL };
@@ -37,5 +38,7 @@ bool log_allowed(struct log_limit *l, int64_t period_us, uint64_t *held_back);
 
 /* Writes one finished line (without newline) of the mail log, where log_open said. */
 void log_line(enum log_level level, const char *line, int length);
+/* Many of them, each ended by a newline: the same in fewer writes. */
+void log_lines(enum log_level level, const char *lines, size_t n);
 
 #endif

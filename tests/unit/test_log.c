@@ -139,6 +139,33 @@ START_TEST(long_line_is_cut)
 }
 END_TEST
 
+START_TEST(many_lines)
+{
+	static char lines[20000], got[4096];
+	int fd = stderr_to_pipe();
+	size_t n = 0, seen = 0;
+	ssize_t some;
+
+	log_open(LOG_TO_STDERR, "x");
+	log_lines(LOG_LEVEL_DEBUG, "not shown\n", 10);
+	for (int i = 0; i < 100; i++)
+		n += (size_t)sprintf(lines + n, "line %d \t%0*d\n", i, i % 100, 0);
+	memset(lines + n, 'x', 5000);
+	lines[n + 5000] = '\n';
+	n += 5001;
+	log_lines(LOG_LEVEL_INFO, lines, n);
+	for (size_t i = 0; i < n; i++)
+		lines[i] = lines[i] == '\t' ? '?' : lines[i];
+	/* whole lines in each write, the same as were given */
+	for (; seen < n; seen += (size_t)some) {
+		some = read(fd, got, sizeof(got));
+		ck_assert_int_gt(some, 0);
+		ck_assert_int_eq(memcmp(got, lines + seen, (size_t)some), 0);
+	}
+	ck_assert_uint_eq(seen, n);
+}
+END_TEST
+
 START_TEST(limits)
 {
 	struct log_limit l = {0};
@@ -167,6 +194,7 @@ int main(void)
 	tcase_add_test(tc, reader_gone);
 	tcase_add_loop_test(tc, falls_back_to_stderr, 0, 2);
 	tcase_add_test(tc, long_line_is_cut);
+	tcase_add_test(tc, many_lines);
 	tcase_add_test(tc, limits);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_NORMAL);
