@@ -52,6 +52,7 @@ static inline void fixture_init(struct fixture *f)
 	f->config.routes = &f->route;
 	f->config.route_count = 1;
 	f->config.global.hostname = LIT("edge.test");
+	f->config.global.recipient_delimiter = LIT("+");
 	arena_init(&f->arena, NULL, NULL);
 	arena_init(&f->tx.arena, NULL, NULL);
 	f->session.arena = &f->arena;

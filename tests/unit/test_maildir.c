@@ -348,7 +348,7 @@ START_TEST(safe_names)
 {
 	char path[MAILDIR_PATH_MAX];
 	struct mailbox m = {.local = text_of(names[_i].local), .domain = text_of(names[_i].domain)};
-	bool ok = maildir_path(text_of(names[_i].template), &m, path);
+	bool ok = maildir_path(text_of(names[_i].template), &m, LIT("+"), path);
 
 	ck_assert_msg(ok == (names[_i].path != NULL), "%s: %s", names[_i].local, path);
 	if (ok)
@@ -361,14 +361,14 @@ START_TEST(nul_and_length)
 	char path[MAILDIR_PATH_MAX], many[300];
 	struct mailbox m = {.local = text_make("a\0b", 3), .domain = LIT("local.test")};
 
-	ck_assert(!maildir_path(LIT("%u"), &m, path));
+	ck_assert(!maildir_path(LIT("%u"), &m, LIT("+"), path));
 	memset(many, 'a', sizeof(many));
 	m.local = text_make(many, sizeof(many));
-	ck_assert(!maildir_path(LIT("%u"), &m, path));
+	ck_assert(!maildir_path(LIT("%u"), &m, LIT("+"), path));
 	m.local = text_make(many, 255);
-	ck_assert(maildir_path(LIT("%u"), &m, path));
-	ck_assert(!maildir_path(LIT("x%u"), &m, path));
-	ck_assert(!maildir_path(LIT("%u/%u/%u/%u/%u"), &m, path));
+	ck_assert(maildir_path(LIT("%u"), &m, LIT("+"), path));
+	ck_assert(!maildir_path(LIT("x%u"), &m, LIT("+"), path));
+	ck_assert(!maildir_path(LIT("%u/%u/%u/%u/%u"), &m, LIT("+"), path));
 }
 END_TEST
 

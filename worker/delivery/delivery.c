@@ -38,11 +38,6 @@ void delivery_close(struct delivery *d)
 		let_go(d, true);
 }
 
-bool delivery_takes_another(const struct delivery *d)
-{
-	return d->state->route->hosts[0].kind != HOP_LMTP || d->session->tx->recipient_count == 0;
-}
-
 bool delivery_offers_smtputf8(const struct delivery *d)
 {
 	for (size_t i = 0; !d->state->maildir && i < d->state->host_count; i++) {

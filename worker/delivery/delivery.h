@@ -34,18 +34,15 @@ void delivery_close(struct delivery *d);
  * for a place in the pool; route settings bound the rest. */
 enum answer delivery_ask(struct delivery *d, const struct recipient *r, struct hop_reply *out);
 
-/* False: this transaction can't have a further recipient by this route (LMTP, whose replies after
- * the data are one a recipient, takes one; RFC 2033 4.2): 452 4.5.3. */
-bool delivery_takes_another(const struct delivery *d);
-
 /* What the hop's EHLO said when a connection was last opened: false only if it is known to lack it.
  */
 bool delivery_offers_smtputf8(const struct delivery *d);
 
-/* Delivers to all of tx->recipients: `received` is the header field that goes before the message
- * (CR LF ended).  Out: the hop's reply; code 2xx: the message is safe there.  A recipient that has
- * our 250 and is refused now: the message is not completed; out is the hop's own reply with one
- * recipient, else no answer (451). */
+/* Delivers to all of tx->recipients (by LMTP there must be one only: its replies after the data,
+ * one a recipient, couldn't be told; RFC 2033 4.2): `received` is the header field that goes before
+ * the message (CR LF ended).  Out: the hop's reply; code 2xx: the message is safe there.  A
+ * recipient that has our 250 and is refused now: the message is not completed; out is the hop's own
+ * reply with one recipient, else no answer (451). */
 void delivery_send(struct delivery *d, struct spool *message, struct text received,
 		   struct hop_reply *out);
 

@@ -146,7 +146,7 @@ static bool recipient_path(const struct maildir *m, const struct recipient *r,
 
 	if (text_empty(mailbox.domain))
 		mailbox.domain = text_of(m->routes->hostname);
-	return maildir_path(m->rest, &mailbox, dst);
+	return maildir_path(m->rest, &mailbox, m->routes->config->global.recipient_delimiter, dst);
 }
 
 struct ask_job {

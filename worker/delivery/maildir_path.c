@@ -34,6 +34,14 @@ static bool value_is_safe(struct text t)
 	return true;
 }
 
+/* There is something before a tag, or it is none. */
+static struct text without_tag(struct text local, struct text delimiter)
+{
+	size_t n = text_empty(delimiter) ? 0 : text_find(local, delimiter.p[0]);
+
+	return n ? text_make(local.p, n) : local;
+}
+
 static bool put_value(struct buf *b, struct text t)
 {
 	char lower[NAME_MAX];
@@ -58,7 +66,8 @@ static bool components_are_safe(struct text path)
 	return true;
 }
 
-bool maildir_path(struct text rest, const struct mailbox *m, char dst[MAILDIR_PATH_MAX])
+bool maildir_path(struct text rest, const struct mailbox *m, struct text delimiter,
+		  char dst[MAILDIR_PATH_MAX])
 {
 	struct buf b = buf_over(dst, MAILDIR_PATH_MAX);
 
@@ -72,7 +81,7 @@ bool maildir_path(struct text rest, const struct mailbox *m, char dst[MAILDIR_PA
 		i++;
 		if (next == 'd' && !put_value(&b, m->domain))
 			return false;
-		if (next == 'u' && !put_value(&b, local_without_tag(m->local)))
+		if (next == 'u' && !put_value(&b, without_tag(m->local, delimiter)))
 			return false;
 		if (next == '%')
 			buf_char(&b, '%');

@@ -10,9 +10,11 @@
  * start; never empty ("." for a relative template that begins with one). */
 struct text maildir_base(struct text template, struct text *rest);
 
-/* Expands the rest of a template for a recipient into a path relative to the base ("." where there
- * is nothing to expand).  False: the recipient's names would make a component that is empty, "." or
+/* Expands the rest of a template for a recipient, whose tag (from `delimiter` on; empty: no tags)
+ * does not count, into a path relative to the base ("." where there is nothing to expand).  False:
+ * the recipient's names would make a component that is empty, "." or
  * "..", begins with a dot, holds '/', a control character or NUL, or is too long. */
-bool maildir_path(struct text rest, const struct mailbox *m, char dst[MAILDIR_PATH_MAX]);
+bool maildir_path(struct text rest, const struct mailbox *m, struct text delimiter,
+		  char dst[MAILDIR_PATH_MAX]);
 
 #endif
