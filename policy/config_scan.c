@@ -488,6 +488,16 @@ static const struct group_row *section_group(struct scanner *s, const struct raw
 	return g;
 }
 
+/* Names go to the log and the tool as they are. */
+static bool is_title(struct text t)
+{
+	for (size_t i = 0; i < t.n; i++) {
+		if ((unsigned char)t.p[i] < 0x20 || t.p[i] == 0x7f || strchr("\"'\\$", t.p[i]))
+			return false;
+	}
+	return true;
+}
+
 static struct raw_section *begin_section(struct scanner *s, struct raw_section *parent,
 					 const struct token *name, const struct token *title)
 {
@@ -497,8 +507,9 @@ static struct raw_section *begin_section(struct scanner *s, struct raw_section *
 
 	if (!parent)
 		return NULL;
-	if (title->kind == TOKEN_WORD && !title->plain) {
-		FAULT(s, title->line, "a section's name can't have escapes or variables");
+	if (title->kind == TOKEN_WORD && (!title->plain || !is_title(title->raw))) {
+		FAULT(s, title->line,
+		      "a section's name can't have quotes, escapes, variables or controls");
 		return NULL;
 	}
 	g = section_group(s, parent, name, title);

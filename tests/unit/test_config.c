@@ -103,7 +103,9 @@ static const struct {
     {LISTENER "log {\n\tworkers = 2\n}\n",
      "conf:3: unknown option \"workers\" in log; it is an option of the file itself\n"},
     {LISTENER "listener \"${HOME}\" { }\n",
-     "conf:2: a section's name can't have escapes or variables\n"},
+     "conf:2: a section's name can't have quotes, escapes, variables or controls\n"},
+    {LISTENER "route 'a\\b' { }\n",
+     "conf:2: a section's name can't have quotes, escapes, variables or controls\n"},
     /* twice */
     {LISTENER "workers = 1\n\nworkers = 2\n", "conf:4: workers is given twice, first in line 2\n"},
     {LISTENER "trusted-networks = { }\ntrusted-networks = { \"::1\" }\n",
