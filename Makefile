@@ -37,7 +37,7 @@ LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 
 # `make V=1` shows the whole commands.
 ifeq ($(V),)
-SAY = @echo "  $(1) $(MODE)/$(2)";
+SAY = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@,@echo "  $(1) $(MODE)/$(2)";)
 else
 SAY =
 endif
