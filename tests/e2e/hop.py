@@ -43,6 +43,7 @@ class Hop:
     def __init__(self, lmtp=False, utf8=False, size=None):
         self.port = free_port()
         self.handler = Handler()
+        self.controller = None
         server = LMTP if lmtp else SMTP
 
         class Own(Controller):
@@ -50,14 +51,17 @@ class Hop:
                 return server(self.handler, enable_SMTPUTF8=utf8, hostname="hop.test",
                               data_size_limit=size, ident="hop")
 
-        self.controller = Own(self.handler, hostname="127.0.0.1", port=self.port)
+        self.make = lambda: Own(self.handler, hostname="127.0.0.1", port=self.port)
 
     def start(self):
+        self.controller = self.make()
         self.controller.start()
         return self
 
     def stop(self):
-        self.controller.stop()
+        if self.controller:
+            self.controller.stop()
+        self.controller = None
 
     @property
     def messages(self):
