@@ -16,6 +16,9 @@
 
 #define RING_BYTES (1U << 20)
 #define TICK_US    SECOND_US
+/* At a start the keeper makes the stores before the first worker looks for them; mail doesn't wait
+ * longer than this for a keeper that can't. */
+#define KEEPER_FIRST_US (5 * SECOND_US)
 /* While something is being started or ended we look more often. */
 #define BUSY_POLL_MS 20
 
@@ -111,6 +114,19 @@ static bool finished(struct master *m)
 	return false;
 }
 
+static void start_workers(struct master *m)
+{
+	const struct process_slot *keeper = m->keeper.slot;
+
+	if (m->workers_due_mono_us == 0 || m->stopping)
+		return;
+	if (clock_mono_us() < m->workers_due_mono_us &&
+	    (!keeper || atomic_load(&keeper->heartbeat_boot_us) == 0))
+		return;
+	m->workers_due_mono_us = 0;
+	generation_start(m, m->current);
+}
+
 static void say_ready(struct master *m)
 {
 	if (m->told_ready || !generation_ready(m->current))
@@ -150,6 +166,7 @@ static void supervise(struct master *m)
 		supervise_reap(m);
 		if (fds[1].revents)
 			control_answer(m->control_fd, m->segment_fd);
+		start_workers(m);
 		say_ready(m);
 		reload_continue(m);
 		supervise_restart(m);
@@ -172,7 +189,7 @@ int master_run(struct master *m, struct config *config, int bundle_fd)
 		log_info("not started as root: every process runs as the user that started it");
 	m->keeper = (struct child){.role = ROLE_KEEPER, .generation = m->current->number};
 	supervise_start_child(m, &m->keeper, m->current);
-	generation_start(m, m->current);
+	m->workers_due_mono_us = clock_mono_us() + KEEPER_FIRST_US;
 	supervise(m);
 	listeners_close(&m->listeners);
 	unlinkat(m->state_dir.fd, "control", 0);
