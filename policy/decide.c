@@ -94,6 +94,7 @@ struct decision decide_refusal(struct session *s, enum check_id id, const struct
 	};
 	d.incident = incident_record(s, &r);
 	d.text = incident_reply_text(s, r.text, d.incident);
+	s->runs[id].fate = FATE_SPOKEN;
 	count(s, &d, phase);
 	return d;
 }

@@ -55,10 +55,10 @@ struct decision engine_reply(struct session *s, enum reply_id id);
  * option; a hop without an answer is 451. */
 struct decision engine_hop_reply(struct session *s, const struct hop_reply *hop);
 
-/* What was refused, or would have been: by the verdicts that stand now, "banned-client: 550 5.7.1
- * The sender ... is banned; helo-ip: ...".  For the log line of a message in monitor mode, and of a
- * session that ends before RCPT; empty if nothing.  Call it before the transaction's arena is
- * reset. */
+/* What would have been refused, by the verdicts that stand now and weren't spoken: "banned-client:
+ * 550 5.7.1 The sender ... is banned; helo-ip: ...".  For the log line of a message in monitor
+ * mode, and of a session that ends before RCPT; empty if nothing.  Call it before the transaction's
+ * arena is reset. */
 struct text engine_would(const struct session *s);
 
 #endif

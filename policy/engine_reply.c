@@ -126,7 +126,8 @@ struct text engine_would(const struct session *s)
 	for (unsigned id = 0; s->runs && id < CHECK_COUNT; id++) {
 		const struct check_run *run = &s->runs[id];
 
-		if (run->verdict.outcome == OUTCOME_REFUSE && !run->exempt &&
+		if (run->verdict.outcome == OUTCOME_REFUSE &&
+		    (run->fate == FATE_STANDS || run->fate == FATE_WAIVED) &&
 		    (s->tx || !run->in_transaction))
 			put_would(&b, id, &run->verdict);
 	}

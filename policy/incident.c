@@ -168,8 +168,10 @@ static void put_refusal(struct event *e, const struct session *s, const struct r
 
 static const char *shown_outcome(const struct check_run *run, bool decided)
 {
-	if (run->exempt)
+	if (run->fate == FATE_EXEMPT)
 		return "exempt";
+	if (run->verdict.outcome == OUTCOME_REFUSE && run->fate == FATE_SKIPPED)
+		return "skipped";
 	if (run->verdict.outcome == OUTCOME_REFUSE && !decided)
 		return "would-refuse";
 	return outcome_name(run->verdict.outcome);
@@ -187,7 +189,7 @@ static void put_runs(struct event *e, const struct session *s, int decided)
 			continue;
 		buf_printf(&b, "%s %s %u ", check_row((enum check_id)id)->name,
 			   shown_outcome(run, id == decided), run->us);
-		if (run->exempt && s->tx)
+		if (run->fate == FATE_EXEMPT && s->tx)
 			buf_printf(&b, "by %.*s; ", TEXT(run->exempt_by));
 		buf_text(&b, run->verdict.facts);
 		event_text(e, FIELD_ran, text_trim(buf_view(&b)));

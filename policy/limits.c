@@ -325,7 +325,7 @@ static void judge_window(const struct session *s, const struct window *w, void *
 		return;
 	*v = refuse_by_policy(
 	    replies[w->unit], values[0],
-	    fact(s, "limit \"%.*s\": %.*s has used %" PRIu64 " of %.*s %s, free in %" PRId64 " s",
+	    fact(s, "limit %.*s: %.*s has used %" PRIu64 " of %.*s %s, free in %" PRId64 " s",
 		 TEXT(w->limit->set.name), TEXT(who), used, TEXT(rate), limit_unit_name(w->unit),
 		 (retry_us + SECOND_US - 1) / SECOND_US));
 	v->values[1] = values[1];

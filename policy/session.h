@@ -20,16 +20,25 @@ enum check_id {
 
 enum phase { PHASE_CONNECT, PHASE_HELO, PHASE_MAIL, PHASE_RCPT, PHASE_DATA, PHASE_MESSAGE };
 
+/* What became of a refusal. */
+enum fate {
+	FATE_STANDS,  /* not spoken (yet): the recipient is still to come, or another check decided
+		       */
+	FATE_SPOKEN,  /* it was the reply */
+	FATE_EXEMPT,  /* an exemption saved it */
+	FATE_WAIVED,  /* monitor mode let it pass */
+	FATE_SKIPPED, /* it isn't held against this recipient */
+};
+
 /* One check's last run. */
 struct check_run {
 	struct verdict verdict;
+	const struct settings *settings; /* with which it ran */
+	struct text exempt_by;           /* the entry; lives as long as the transaction */
 	uint32_t us;                     /* how long it took */
 	unsigned char mode;              /* enum check_mode, as it was judged */
-	const struct settings *settings; /* with which it ran */
+	unsigned char fate;              /* enum fate */
 	bool in_transaction;             /* its texts live in the transaction's arena */
-	bool exempt;                     /* it would have refused; an exemption saved it */
-	bool waived;                     /* it would have refused; monitor mode let it pass */
-	struct text exempt_by;           /* the entry, in the transaction's arena if there is one */
 };
 
 struct recipient {

@@ -89,7 +89,7 @@ void walk_forget(struct session *s, enum phase from)
 		else if (s->runs[id].in_transaction)
 			run_or_forget(s, id);
 		else
-			s->runs[id].exempt = s->runs[id].waived = false;
+			s->runs[id].fate = FATE_STANDS;
 	}
 }
 
@@ -107,6 +107,7 @@ struct check_run *walk_verdict(struct session *s, enum check_id id, const struct
 	if (mode_of(s, id, set) == MODE_OFF || walk_skips(s, id, is_role)) {
 		if (check_row(id)->phase >= PHASE_RCPT)
 			forget(s, id);
+		run->fate = FATE_SKIPPED;
 		return NULL;
 	}
 	return is_kept(run, id, set) ? run : run_check(s, id, set);
@@ -134,14 +135,16 @@ bool walk_refuses(struct session *s, enum check_id id, const struct settings *se
 	struct check_run *run = &s->runs[id];
 
 	run->mode = (unsigned char)mode_of(s, id, set);
-	run->waived = false;
+	run->fate = FATE_STANDS;
 	if (!is_refusal(&run->verdict))
 		return false;
-	run->exempt = is_exempt(s, id, run);
-	if (run->exempt)
+	if (is_exempt(s, id, run)) {
+		run->fate = FATE_EXEMPT;
 		return false;
-	run->waived = run->mode != MODE_ENFORCE || run->verdict.noted;
-	if (run->waived)
-		s->world.ops->count(s->world.self, METRIC_would_refuse, 1);
-	return !run->waived;
+	}
+	if (run->mode == MODE_ENFORCE && !run->verdict.noted)
+		return true;
+	run->fate = FATE_WAIVED;
+	s->world.ops->count(s->world.self, METRIC_would_refuse, 1);
+	return false;
 }

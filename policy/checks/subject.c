@@ -15,7 +15,7 @@ static struct verdict match(const struct session *s, const struct settings *set,
 	switch (patterns_match(set->subject_patterns, subject, &where)) {
 	case PATTERN_MATCH:
 		return refuse_by_policy(REPLY_PROHIBITED_SUBJECT, LIT(""),
-					fact(s, "pattern of %.*s matches \"%.*s\"", TEXT(where),
+					fact(s, "pattern of %.*s matches: %.*s", TEXT(where),
 					     (int)(subject.n < SHOWN_MAX ? subject.n : SHOWN_MAX),
 					     subject.p));
 	case PATTERN_UNDECIDED:

@@ -374,6 +374,12 @@ START_TEST(what_a_session_would_have_got)
 	fixture_helo(&f, CLIENT);
 	ck_assert_str_eq(engine_would(&f.s).p,
 			 "banned-client: " CLIENT_REFUSED "; helo-ip: " HELO_REFUSED);
+	/* What was said is no more what would have been. */
+	fixture_mail(&f, "a@example.org");
+	ck_said(fixture_rcpt(&f, "a@example.net"), CLIENT_REFUSED);
+	ck_assert_str_eq(engine_would(&f.s).p, "helo-ip: " HELO_REFUSED);
+	ck_said(fixture_rcpt(&f, "postmaster@example.net"), "pass");
+	ck_assert(text_empty(engine_would(&f.s)));
 	f.world.listed_count = 0;
 	fixture_connect(&f, CLIENT);
 	ck_assert(text_empty(engine_would(&f.s)));
