@@ -11,15 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
 	FORMAT = 1,         /* of all that stands in the databases */
 	READERS_MAX = 1024, /* two generations of workers, and tools */
-	OPEN_TRIES = 100,   /* while another process is making the databases */
-	OPEN_PAUSE_MS = 20,
-	SWAP_TRIES = 8, /* a map that others grow again and again */
+	SWAP_TRIES = 8,     /* a map that others grow again and again */
 };
 
 /* Address space, not memory or disk: grown as needed. */
@@ -218,7 +215,7 @@ static int open_dbs(struct store *st, MDB_txn *txn)
 }
 
 /* Handles outlive the transaction that opened them only if it commits. */
-static int open_dbs_once(struct store *st)
+static int open_dbs_in_txn(struct store *st)
 {
 	MDB_txn *txn = NULL;
 	int rc = begin(st, st->access == STORE_WRITE ? 0 : MDB_RDONLY, &txn);
@@ -231,18 +228,6 @@ static int open_dbs_once(struct store *st)
 		return rc;
 	}
 	return mdb_txn_commit(txn);
-}
-
-static int open_all_dbs(struct store *st)
-{
-	static const struct timespec pause = {.tv_nsec = OPEN_PAUSE_MS * 1000000L};
-	int rc = open_dbs_once(st);
-
-	for (int i = 1; i < OPEN_TRIES && rc == MDB_NOTFOUND; i++) {
-		nanosleep(&pause, NULL);
-		rc = open_dbs_once(st);
-	}
-	return rc;
 }
 
 static unsigned env_flags(const struct store *st)
@@ -272,7 +257,7 @@ static int open_env(struct store *st, const char *path)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	if (st->access == STORE_WRITE && map_size(st) < map_start)
 		rc = set_map(st, map_start);
-	return rc != 0 ? rc : open_all_dbs(st);
+	return rc != 0 ? rc : open_dbs_in_txn(st);
 }
 
 static int make_dir(const char *path)
@@ -301,7 +286,7 @@ static void explain(int rc, const char *path, struct buf *err)
 		buf_printf(err, " (made by another version of Gatepost)");
 	else if (rc == EACCES)
 		buf_printf(err, " (it belongs to another user)");
-	else if (rc == ENOENT)
+	else if (rc == ENOENT || rc == MDB_NOTFOUND)
 		buf_printf(err, " (nothing has been stored there yet)");
 }
 
