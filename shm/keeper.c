@@ -127,10 +127,10 @@ static void serve(struct keeper *k)
 		beat(k);
 		if (should_end(k, now))
 			return;
-		bool full = keeper_drain(k);
+		bool more = keeper_drain(k);
 
 		keeper_stores_tend(k, now);
-		if (full)
+		if (more)
 			continue;
 		if (keeper_found_any(k))
 			nap();

@@ -34,8 +34,9 @@ static void take_from(struct keeper *k, unsigned p)
 {
 	struct keeper_batch *b = &k->batch;
 	uint64_t position = k->position[p];
+	int i;
 
-	for (int i = 0; i < BATCH_OF_RING && has_room(b); i++) {
+	for (i = 0; i < BATCH_OF_RING && has_room(b); i++) {
 		long n = ring_read(&k->seg->rings[p], &position, b->bytes + b->used, EVENT_MAX);
 
 		if (n < 0)
@@ -47,6 +48,7 @@ static void take_from(struct keeper *k, unsigned p)
 		b->records[b->n++] = (struct keeper_record){(uint32_t)b->used, (uint32_t)n};
 		b->used += (size_t)n;
 	}
+	b->more = b->more || i == BATCH_OF_RING;
 	b->touched[p] = position != k->position[p];
 	b->end[p] = position;
 }
@@ -55,6 +57,7 @@ static void take(struct keeper *k)
 {
 	k->batch.n = 0;
 	k->batch.used = 0;
+	k->batch.more = false;
 	for (unsigned i = 0; i < SEGMENT_PROCESSES; i++)
 		take_from(k, (k->first_ring + i) % SEGMENT_PROCESSES);
 	k->first_ring = (k->first_ring + 1) % SEGMENT_PROCESSES;
@@ -94,8 +97,12 @@ static void keep(struct keeper *k)
 	uint64_t held;
 	int rc = store_write(&k->events, apply, k);
 
-	if (rc == MDB_MAP_FULL && store_write(&k->events, make_room, NULL) == 0)
+	/* full at its cap: pages that went may still be held for a reader that has died */
+	if (rc == MDB_MAP_FULL) {
+		store_clear_dead_readers(&k->events);
+		store_write(&k->events, make_room, NULL);
 		rc = store_write(&k->events, apply, k);
+	}
 	if (rc == 0)
 		return;
 	if (log_allowed(&k->unwritten, COMPLAIN_EVERY_S * SECOND_US, &held))
@@ -126,5 +133,5 @@ bool keeper_drain(struct keeper *k)
 	if (k->events_open && k->batch.n > 0)
 		keep(k);
 	release(k);
-	return !has_room(&k->batch);
+	return k->batch.more || !has_room(&k->batch);
 }

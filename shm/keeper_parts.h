@@ -23,6 +23,7 @@ struct keeper_batch {
 	struct keeper_record records[BATCH_RECORDS];
 	unsigned n;
 	size_t used;
+	bool more; /* a ring gave its share, and has more */
 	bool touched[SEGMENT_PROCESSES];
 	uint64_t end[SEGMENT_PROCESSES];
 	unsigned char bytes[BATCH_BYTES + EVENT_MAX];

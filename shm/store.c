@@ -255,6 +255,7 @@ static int open_env(struct store *st, const char *path)
 		return rc;
 	if (mdb_env_get_fd(st->env, &fd) == 0)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	/* (an environment that is there already may have a larger map) */
 	if (st->access == STORE_WRITE && map_size(st) < map_start)
 		rc = set_map(st, map_start);
 	return rc != 0 ? rc : open_dbs_in_txn(st);

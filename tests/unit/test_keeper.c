@@ -57,6 +57,7 @@ struct start {
 	const char *state_dir;
 	int log_fd; /* -1: log_path */
 	bool json;
+	size_t events_max;
 	unsigned die_after_us; /* by a signal that it does not catch, wherever it is then */
 };
 
@@ -68,7 +69,7 @@ static pid_t start_keeper(const struct start *s)
 		return pid;
 	struct keeper_options o = {.state_dir = s->state_dir ? s->state_dir : dir,
 				   .log_json = s->json,
-				   .incident_days = 0,
+				   .events_max_bytes = s->events_max,
 				   .process = KEEPER_SLOT,
 				   .lifeline_fd = lifeline[0],
 				   .stop = stop};
@@ -327,6 +328,51 @@ START_TEST(goes_on_without_a_store)
 }
 END_TEST
 
+/* A reader of old pages, which then cannot be used again. */
+static pid_t start_reader(void)
+{
+	int ready[2];
+	char c;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct store st;
+
+		open_events(&st, STORE_READ);
+		if (store_read_begin(&st) && write(ready[1], "r", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	ck_assert_int_eq((int)read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+START_TEST(full_behind_a_stuck_reader)
+{
+	pid_t pid = start_keeper(&(struct start){.events_max = 16 << 20});
+
+	push_incident(0, 1);
+	wait_drained();
+	pid_t reader = start_reader();
+
+	for (uint64_t id = 2; id <= 60000; id++)
+		push_incident(0, id);
+	wait_drained();
+	ck_assert_uint_ge(count_lines("cannot keep incidents"), 1);
+	ck_assert_uint_eq(count_lines("banned-client"), 60000);
+	end_keeper(reader, SIGKILL);
+	for (uint64_t id = 70001; id <= 70010; id++)
+		push_incident(0, id);
+	wait_drained();
+	ck_assert_int_eq(end_keeper(pid, SIGTERM), 0);
+	check_incidents(70001, 70010);
+}
+END_TEST
+
 START_TEST(a_log_that_nobody_reads)
 {
 	int unread[2];
@@ -439,6 +485,7 @@ int main(void)
 	tcase_add_test(tc, what_was_lifted_stays_lifted);
 	tcase_add_test(tc, another_segment_has_other_positions);
 	tcase_add_test(tc, goes_on_without_a_store);
+	tcase_add_test(tc, full_behind_a_stuck_reader);
 	tcase_add_test(tc, a_log_that_nobody_reads);
 	tcase_add_test(tc, wakes_and_sleeps);
 	tcase_add_test(tc, one_producer_wakes_it);
