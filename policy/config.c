@@ -232,7 +232,9 @@ struct config *config_load(const char *path, const char *const *overrides, FILE 
 			   int *bundle_fd)
 {
 	struct loading l;
-	struct config *c = config_new(&l);
+	struct config *c;
+
+	config_new(&l);
 	const struct source_item file = *source_file(&l.source, SOURCE_MAIN, text_of(path));
 
 	for (size_t i = 0; overrides && overrides[i]; i++)

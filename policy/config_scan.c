@@ -284,10 +284,11 @@ static void order_add(struct scanner *s, struct raw_option *o)
 
 	if (order->count == order->capacity) {
 		size_t capacity = order->capacity ? order->capacity * 2 : 64;
-		struct raw_option **v = arena_alloc(s->loading->arena, capacity * sizeof(*v));
+		struct raw_option **v =
+		    arena_alloc(s->loading->arena, capacity * sizeof(struct raw_option *));
 
 		if (order->count > 0)
-			memcpy(v, order->options, order->count * sizeof(*v));
+			memcpy(v, order->options, order->count * sizeof(struct raw_option *));
 		order->options = v;
 		order->capacity = capacity;
 	}

@@ -1,5 +1,5 @@
-/* Lists of regular expressions (PCRE2, without regard to case, UTF-8), compiled at load and matched on
- * text that an attacker wrote: every match is bounded in work and in memory. */
+/* Lists of regular expressions (PCRE2, without regard to case, UTF-8), compiled at load and matched
+ * on text that an attacker wrote: every match is bounded in work and in memory. */
 #ifndef POLICY_PATTERNS_H
 #define POLICY_PATTERNS_H
 
@@ -17,8 +17,8 @@ struct pattern_list *patterns_new(void);
 /* Frees it; NULL is allowed. */
 void patterns_free(struct pattern_list *list);
 
-/* Adds one.  `where` (for log and explain; not copied) says where it was written.  False: it isn't a
- * regular expression, *error says why. */
+/* Adds one.  `where` (for log and explain; not copied) says where it was written.  False: it isn't
+ * a regular expression, *error says why. */
 bool patterns_add(struct pattern_list *list, struct text pattern, struct text where,
 		  struct pattern_error *error);
 size_t patterns_count(const struct pattern_list *list);
@@ -29,8 +29,8 @@ enum pattern_answer {
 	PATTERN_UNDECIDED, /* a pattern ran into its limit, and no other one matches */
 };
 
-/* `subject` needn't be valid UTF-8.  *where (may be NULL) is that of the pattern that matched, or that
- * ran into its limit.  Doesn't wait and keeps nothing. */
+/* `subject` needn't be valid UTF-8.  *where (may be NULL) is that of the pattern that matched, or
+ * that ran into its limit.  Doesn't wait and keeps nothing. */
 enum pattern_answer patterns_match(const struct pattern_list *list, struct text subject,
 				   struct text *where);
 

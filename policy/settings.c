@@ -101,7 +101,7 @@ char *settings_name(const char *name, char dst[SETTING_NAME_MAX])
 {
 	size_t i;
 
-	for (i = 0; name[i] && i < SETTING_NAME_MAX - 1; i++)
+	for (i = 0; i < SETTING_NAME_MAX - 1 && name[i]; i++)
 		dst[i] = (char)(name[i] == '_' ? '-' : name[i]);
 	dst[i] = '\0';
 	return dst;

@@ -1,7 +1,7 @@
 /* The options as structs, made from settings.def: `struct helo_ip_settings { ... bool literals; }`.
  *
- * struct settings is what a check sees: the groups of all checks, each with its mode, as they hold for
- * one recipient domain.  struct config (policy/config.h) is the whole file. */
+ * struct settings is what a check sees: the groups of all checks, each with its mode, as they hold
+ * for one recipient domain.  struct config (policy/config.h) is the whole file. */
 #ifndef POLICY_SETTINGS_H
 #define POLICY_SETTINGS_H
 
@@ -28,6 +28,8 @@ bool nets_contain(const struct net_list *nets, const struct ip *ip);
 enum check_mode { MODE_OFF, MODE_MONITOR, MODE_ENFORCE };
 enum run_mode { RUN_ENFORCE, RUN_MONITOR, RUN_SOFT };
 
+/* These read as tables. */
+/* clang-format off */
 #define FIELD_BOOL     bool
 #define FIELD_INT      int64_t
 #define FIELD_SIZE     uint64_t
@@ -59,6 +61,8 @@ struct file_text {
 #undef GROUP
 #undef SETTING
 #undef END
+
+/* clang-format on */
 
 struct settings {
 	/* One member a check, named after it. */
