@@ -49,7 +49,7 @@ int bundle_write(const struct source *s);
 /* Into s->items.  False with errno (EBADMSG: it is no bundle). */
 bool bundle_read(struct source *s, int fd);
 
-/* --- one load */
+/* --- config_raw.c: one load */
 struct raw_value {
 	struct text text;
 	int line;
