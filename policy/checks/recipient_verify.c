@@ -58,7 +58,12 @@ static struct text said(const struct session *s, const struct hop_reply *h)
 
 static struct verdict refused(const struct session *s, const struct hop_reply *h)
 {
-	struct verdict v = reject(REPLY_RECIPIENT_UNVERIFIED, LIT(""), said(s, h));
+	struct verdict v;
+
+	/* Not the recipient is refused, but the way to write it (RFC 6531 3.5). */
+	if (!strcmp(h->enhanced, "5.6.7"))
+		return reject(REPLY_NEEDS_SMTPUTF8, LIT(""), said(s, h));
+	v = reject(REPLY_RECIPIENT_UNVERIFIED, LIT(""), said(s, h));
 
 	v.hop_code = h->code;
 	v.hop_text = h->text;

@@ -328,11 +328,11 @@ START_TEST(down_while_others_wait)
 	ck_assert_int_eq(sent_away, 5);
 	ck_assert_uint_eq(host->open, 0);
 	ck_assert(!host_is_up(host));
-	ck_assert_ptr_null(host_choose(&f.routes->states[0], &tried));
+	ck_assert_ptr_null(host_choose(&f.routes->states[0], &tried, NULL));
 	/* After a while one may try, and only one. */
 	host->down_until_us = loop_now_us(f.loop);
-	ck_assert_ptr_eq(host_choose(&f.routes->states[0], &tried), host);
-	ck_assert_ptr_null(host_choose(&f.routes->states[0], &tried));
+	ck_assert_ptr_eq(host_choose(&f.routes->states[0], &tried, NULL), host);
+	ck_assert_ptr_null(host_choose(&f.routes->states[0], &tried, NULL));
 	fixture_close(&f);
 	peer_stop(&p);
 	ck_assert_int_eq(p.connections, 1);

@@ -72,7 +72,7 @@ static bool find_hop(struct delivery *d, struct host *fresh)
 	enum borrow_result got;
 
 	while (!d->hop) {
-		struct host *h = fresh ? fresh : host_choose(d->state, d->tried);
+		struct host *h = fresh ? fresh : host_choose(d->state, d->tried, d->last);
 
 		if (!h)
 			return false;
@@ -134,6 +134,7 @@ void delivery_exchange(struct delivery *d, exchange_fn fn, void *arg, struct hop
 			return;
 		if (r.code)
 			tell(d, h, &r, out);
+		d->last = ended == EXCHANGE_AGAIN ? NULL : h;
 		if (ended != EXCHANGE_AGAIN)
 			return;
 		fresh = reused ? h : NULL;

@@ -22,10 +22,10 @@ static bool is_usable(const struct host *h)
 	return host_is_up(h) || h->idle > 0;
 }
 
-struct host *host_choose(struct route_state *rs, const bool *tried)
+struct host *host_choose(struct route_state *rs, const bool *tried, const struct host *last)
 {
 	bool in_turn = rs->route->set.balance == BALANCE_ROUND_ROBIN;
-	size_t start = in_turn ? rs->turn++ : 0;
+	size_t start = last ? (size_t)(last - rs->hosts) : in_turn ? rs->turn++ : 0;
 
 	for (size_t i = 0; i < rs->host_count; i++) {
 		size_t at = (start + i) % rs->host_count;

@@ -53,9 +53,10 @@ struct routes {
 	char hostname[256];           /* what EHLO says */
 };
 
-/* The host to try next, of those that aren't marked in `tried`; NULL: none is up.  A host whose
+/* The host to try next, of those that aren't marked in `tried`; NULL: none is up.  `last` (may be
+ * NULL) answered this transaction before and goes before the others.  A host whose
  * time of being down is over is given to one caller each retry-down, until it works. */
-struct host *host_choose(struct route_state *rs, const bool *tried);
+struct host *host_choose(struct route_state *rs, const bool *tried, const struct host *last);
 void host_worked(struct host *h);
 /* `why` is for the log. */
 void host_failed(struct host *h, const char *why);

@@ -10,9 +10,11 @@ struct delivery {
 	struct routes *routes;
 	struct route_state *state;
 	const struct session *session;
-	bool hold;       /* one connection for the whole transaction */
-	struct hop *hop; /* borrowed now; a held one stays here between two calls */
-	bool *tried;     /* by host: not again in this call */
+	bool hold;         /* one connection for the whole transaction */
+	struct hop *hop;   /* borrowed now; a held one stays here between two calls */
+	bool *tried;       /* by host: not again in this call */
+	struct host *last; /* that answered this transaction before: asked first, so that a
+			      question and its delivery meet the same host */
 
 	/* Held connections: the recipients that were accepted in the transaction that is open
 	 * there. */
