@@ -1,12 +1,14 @@
-/* Tables and JSON. */
+/* Tables, JSON, times and numbers. */
 #include "master/admin/output.h"
 
+#include "policy/message/utf8.h"
 #include "shm/base/clock.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static void *check_memory(void *p)
 {
@@ -15,6 +17,75 @@ static void *check_memory(void *p)
 	fputs("gatepost: out of memory\n", stderr);
 	exit(3);
 }
+
+/* ---- texts ---- */
+
+/* Characters that a terminal obeys or that turn what stands beside them: C0, DEL, C1, and
+ * Unicode's bidirectional and line marks. */
+static bool is_harmful(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || (c >= 0x200e && c <= 0x200f) ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+}
+
+void print_clean_text(FILE *out, struct text t)
+{
+	while (t.n) {
+		uint32_t c;
+		size_t n = utf8_first(t, &c);
+		size_t step = n ? n : 1;
+
+		if (n && !is_harmful(c)) {
+			fwrite(t.p, 1, n, out);
+		} else {
+			for (size_t i = 0; i < step; i++)
+				fprintf(out, "\\x%02X", (unsigned char)t.p[i]);
+		}
+		t = text_make(t.p + step, t.n - step);
+	}
+}
+
+void print_clean(FILE *out, const char *s)
+{
+	print_clean_text(out, text_of(s));
+}
+
+static void json_char(uint32_t c)
+{
+	if (c == '"' || c == '\\')
+		printf("\\%c", (char)c);
+	else if (c >= 0x20 && c < 0x7f)
+		putchar((int)c);
+	else if (c < 0x10000)
+		printf("\\u%04" PRIx32, c);
+	else
+		printf("\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + ((c - 0x10000) >> 10),
+		       0xdc00 + ((c - 0x10000) & 0x3ff));
+}
+
+void json_text(struct text t)
+{
+	putchar('"');
+	while (t.n) {
+		uint32_t c;
+		size_t n = utf8_first(t, &c);
+
+		if (n)
+			json_char(c);
+		else
+			printf("\\\\x%02X", (unsigned char)t.p[0]);
+		n = n ? n : 1;
+		t = text_make(t.p + n, t.n - n);
+	}
+	putchar('"');
+}
+
+void json_string(const char *s)
+{
+	json_text(text_of(s));
+}
+
+/* ---- tables ---- */
 
 void table_begin(struct table_out *t, bool json, const char *names, unsigned numbers)
 {
@@ -26,44 +97,34 @@ void table_begin(struct table_out *t, bool json, const char *names, unsigned num
 	free(copy);
 }
 
+/* As it will be printed, so that its width is known. */
+static char *cell(const struct table_out *t, const char *s)
+{
+	char *copy = NULL;
+	size_t size;
+
+	if (t->json || !s || !*s)
+		return check_memory(strdup(s ? s : ""));
+	FILE *out = check_memory(open_memstream(&copy, &size));
+	print_clean(out, s);
+	fclose(out);
+	return check_memory(copy);
+}
+
 void table_row(struct table_out *t, ...)
 {
 	va_list ap;
 	char **row = check_memory(calloc(t->column_count, sizeof(*row)));
+
 	va_start(ap, t);
-	for (size_t i = 0; i < t->column_count; i++) {
-		const char *s = va_arg(ap, const char *);
-		row[i] = check_memory(strdup(s ? s : ""));
-	}
+	for (size_t i = 0; i < t->column_count; i++)
+		row[i] = cell(t, va_arg(ap, const char *));
 	va_end(ap);
-	t->rows = check_memory(realloc(t->rows, (t->row_count + 1) * sizeof(*t->rows)));
+	if (t->row_count == t->row_room) {
+		t->row_room = t->row_room ? 2 * t->row_room : 16;
+		t->rows = check_memory(realloc(t->rows, t->row_room * sizeof(*t->rows)));
+	}
 	t->rows[t->row_count++] = row;
-}
-
-void json_string(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
-
-void print_clean(const char *s)
-{
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-		if (c < 0x20 || c == 0x7f)
-			printf("\\x%02X", c);
-		else
-			putchar(c);
-	}
 }
 
 static void print_json(const struct table_out *t)
@@ -73,6 +134,7 @@ static void print_json(const struct table_out *t)
 		fputs(r ? ",\n {" : "{", stdout);
 		for (size_t c = 0; c < t->column_count; c++) {
 			const char *s = t->rows[r][c];
+
 			fputs(c ? ", \"" : "\"", stdout);
 			for (const char *k = t->columns[c]; *k; k++)
 				putchar(tolower((unsigned char)*k));
@@ -93,6 +155,7 @@ static void print_json(const struct table_out *t)
 static size_t shown_width(const char *s)
 {
 	size_t n = 0;
+
 	for (; *s; s++)
 		n += ((unsigned char)*s & 0xC0) != 0x80;
 	return n;
@@ -100,14 +163,25 @@ static size_t shown_width(const char *s)
 
 static void print_padded(const char *s, size_t width, bool last)
 {
-	print_clean(*s ? s : "-");
-	for (size_t n = *s ? shown_width(s) : 1; !last && n < width + 2; n++)
+	const char *shown = *s ? s : "-";
+
+	fputs(shown, stdout);
+	for (size_t n = shown_width(shown); !last && n < width + 2; n++)
+		putchar(' ');
+}
+
+static void print_heading(const char *column, size_t width, bool last)
+{
+	for (const char *c = column; *c; c++)
+		putchar(*c == '_' ? ' ' : *c);
+	for (size_t n = strlen(column); !last && n < width + 2; n++)
 		putchar(' ');
 }
 
 static void print_table(const struct table_out *t)
 {
-	size_t width[TABLE_COLUMNS] = {0};
+	size_t width[TABLE_COLUMNS] = {0}, last = t->column_count - 1;
+
 	for (size_t c = 0; c < t->column_count; c++) {
 		width[c] = strlen(t->columns[c]);
 		for (size_t r = 0; r < t->row_count; r++) {
@@ -116,11 +190,11 @@ static void print_table(const struct table_out *t)
 		}
 	}
 	for (size_t c = 0; c < t->column_count; c++)
-		print_padded(t->columns[c], width[c], c + 1 == t->column_count);
+		print_heading(t->columns[c], width[c], c == last);
 	putchar('\n');
 	for (size_t r = 0; r < t->row_count; r++) {
 		for (size_t c = 0; c < t->column_count; c++)
-			print_padded(t->rows[r][c], width[c], c + 1 == t->column_count);
+			print_padded(t->rows[r][c], width[c], c == last);
 		putchar('\n');
 	}
 }
@@ -142,9 +216,69 @@ void table_end(struct table_out *t)
 	*t = (struct table_out){0};
 }
 
-const char *when(int64_t wall_us, char dst[40])
+/* ---- numbers and times ---- */
+
+char *count_format(bool json, uint64_t n, char dst[32])
+{
+	char digits[24];
+	int length = snprintf(digits, sizeof(digits), "%" PRIu64, n);
+	char *to = dst;
+
+	for (int i = 0; i < length; i++) {
+		if (!json && i > 0 && (length - i) % 3 == 0)
+			*to++ = ',';
+		*to++ = digits[i];
+	}
+	*to = '\0';
+	return dst;
+}
+
+static char *local_format(int64_t wall_us, const char *format, char dst[40])
+{
+	const time_t t = (time_t)(wall_us / SECOND_US);
+	struct tm tm;
+
+	if (!localtime_r(&t, &tm) || strftime(dst, 40, format, &tm) == 0)
+		memcpy(dst, "?", 2);
+	return dst;
+}
+
+char *when(bool json, int64_t wall_us, char dst[40])
 {
 	if (wall_us == 0)
-		return "";
-	return wall_format(wall_us, dst);
+		dst[0] = '\0';
+	else if (json)
+		wall_format_iso(wall_us, dst);
+	else
+		local_format(wall_us, "%Y-%m-%d %H:%M", dst);
+	return dst;
+}
+
+char *minute_format(int64_t wall_us, char dst[40])
+{
+	return local_format(wall_us, "%Y-%m-%d %H:%M %Z", dst);
+}
+
+char *moment_format(int64_t wall_us, char dst[40])
+{
+	char date[40], zone[40];
+
+	snprintf(dst, 40, "%.20s.%03d %.10s", local_format(wall_us, "%Y-%m-%d %H:%M:%S", date),
+		 (int)(wall_us % SECOND_US / 1000), local_format(wall_us, "%Z", zone));
+	return dst;
+}
+
+char *span_format(int64_t us, char dst[32])
+{
+	const int64_t s = (us + SECOND_US - 1) / SECOND_US;
+
+	if (s < 120)
+		snprintf(dst, 32, "%" PRId64 " s", s);
+	else if (s < 7200)
+		snprintf(dst, 32, "%" PRId64 " min", s / 60);
+	else if (s < 2 * 86400)
+		snprintf(dst, 32, "%" PRId64 " h", s / 3600);
+	else
+		snprintf(dst, 32, "%" PRId64 " d %" PRId64 " h", s / 86400, s % 86400 / 3600);
+	return dst;
 }

@@ -1,20 +1,9 @@
 /* gatepost recipient: which addresses of a domain exist. */
+#include "master/admin/recipient.h"
 #include "master/admin/output.h"
-#include "master/admin/tool.h"
-#include "policy/message/address.h"
-#include "shm/base/clock.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-/* An import that would take away more than this share of a list wants --force. */
-#define REMOVED_PERCENT_MAX 10
-/* So many refused lines are shown one by one. */
-#define REFUSED_SHOWN 20
-
-/* A domain of ours, in the form in which lists hold it.  NULL: said. */
-static const struct domain *own_domain(const struct tool *t, const char *typed, struct text *name)
+const struct domain *recipient_own_domain(const struct tool *t, const char *typed,
+					  struct text *name)
 {
 	static char normal[LIST_KEY_MAX + 1];
 	char message[256];
@@ -30,16 +19,14 @@ static const struct domain *own_domain(const struct tool *t, const char *typed, 
 		return NULL;
 	}
 	if (d->set.recipients != RECIPIENTS_LIST)
-		fprintf(stderr,
-			"gatepost: note: %s has not `recipients = \"list\"`: its list is kept but "
-			"not asked\n",
-			normal);
+		tool_fail(
+		    EXIT_YES,
+		    "note: %s has not `recipients = \"list\"`: its list is kept but not asked",
+		    normal);
 	return d;
 }
 
-/* Splits "local@domain", "@domain" or a bare local part.  False with the reason. */
-static bool split_address(struct text line, struct text domain, struct text *local,
-			  const char **why)
+bool recipient_split(struct text line, struct text domain, struct text *local, const char **why)
 {
 	size_t at = line.n;
 	while (at > 0 && line.p[at - 1] != '@')
@@ -61,195 +48,164 @@ static bool split_address(struct text line, struct text domain, struct text *loc
 	return true;
 }
 
-struct reading {
-	FILE *in;
-	const char *name;
-	struct text domain;
-	char *line;
-	size_t size;
-	unsigned long number, refused;
-};
+/* ---- one address ---- */
 
-static bool next_recipient(struct text *local, void *arg)
+/* "local@domain" or "@domain" as typed.  False: said. */
+static bool parse_address(const struct tool *t, const char *typed, struct text *local,
+			  struct text *domain)
 {
-	struct reading *r = arg;
-	const char *why;
-	while (getline(&r->line, &r->size, r->in) > 0) {
-		struct text line = text_trim(text_of(r->line));
-		r->number++;
-		if (line.n == 0 || line.p[0] == '#')
-			continue;
-		if (split_address(line, r->domain, local, &why))
-			return true;
-		if (++r->refused <= REFUSED_SHOWN)
-			fprintf(stderr, "  line %lu: \"%.*s\": %s\n", r->number, TEXT(line), why);
+	const char *at = strrchr(typed, '@'), *why;
+	struct text unused;
+
+	if (!at) {
+		tool_fail(EXIT_WRONG, "\"%s\": not an address (local@domain, or @domain for all)",
+			  typed);
+		return false;
 	}
-	return false;
-}
-
-static int recipient_import(struct tool *t, int argc, char **argv)
-{
-	struct recipients_change change = {0};
-	struct reading r = {.name = argv[1]};
-	(void)argc;
-	if (!own_domain(t, argv[0], &r.domain))
-		return EXIT_WRONG;
-	r.in = strcmp(argv[1], "-") == 0 ? stdin : fopen(argv[1], "r");
-	if (!r.in)
-		return tool_fail(EXIT_WRONG, "cannot read %s: %m", argv[1]);
-	if (!tool_open_lists(t, STORE_WRITE))
-		return EXIT_STORE;
-	const int64_t started = clock_mono_us();
-	int rc = recipients_import(&t->lists, r.domain, next_recipient, &r,
-				   t->options.force ? 100 : REMOVED_PERCENT_MAX, &change);
-	free(r.line);
-	if (r.in != stdin)
-		fclose(r.in);
-	const unsigned long long was = change.removed + change.kept;
-	if (rc == ECANCELED)
-		return tool_fail(
-		    EXIT_NO,
-		    "%s would remove %llu of %llu addresses (%llu %%): nothing changed; --force if "
-		    "that is meant",
-		    argv[1], (unsigned long long)change.removed, was,
-		    was ? (unsigned long long)change.removed * 100 / was : 0);
-	if (rc)
-		return tool_fail(EXIT_STORE, "cannot import %s: %s", argv[1], store_error(rc));
-	const unsigned long long addresses = change.added + change.kept;
-	if (t->options.json) {
-		printf("{\"lines\": %lu, \"addresses\": %llu, \"repeated\": %llu, \"refused\": "
-		       "%lu, \"new\": %llu, "
-		       "\"gone\": %llu, \"kept\": %llu}\n",
-		       r.number, addresses, (unsigned long long)change.repeated, r.refused,
-		       (unsigned long long)change.added, (unsigned long long)change.removed,
-		       (unsigned long long)change.kept);
-		return EXIT_YES;
+	if (!recipient_own_domain(t, at + 1, domain))
+		return false;
+	*local = text_make(typed, (size_t)(at - typed));
+	if (local->n && !recipient_split(*local, *domain, &unused, &why)) {
+		tool_fail(EXIT_WRONG, "\"%s\": %s", typed, why);
+		return false;
 	}
-	printf("read %lu lines in %.1f s: %llu addresses, %llu repeated, %lu refused\n", r.number,
-	       (double)(clock_mono_us() - started) / SECOND_US, addresses,
-	       (unsigned long long)change.repeated, r.refused);
-	printf("compared with the list in force (%llu): %llu new, %llu gone, %llu kept\n", was,
-	       (unsigned long long)change.added, (unsigned long long)change.removed,
-	       (unsigned long long)change.kept);
-	printf("in force now as one change.  Back: gatepost recipient undo %s\n", argv[0]);
-	return EXIT_YES;
+	return true;
 }
 
-static int recipient_undo(struct tool *t, int argc, char **argv)
+static int change_all(struct tool *t, int argc, char **argv, bool add)
 {
-	struct recipients_change change = {0};
-	struct text domain;
-	(void)argc;
-	if (!own_domain(t, argv[0], &domain))
-		return EXIT_WRONG;
-	if (!tool_open_lists(t, STORE_WRITE))
-		return EXIT_STORE;
-	int rc = recipients_undo(&t->lists, domain, &change);
-	if (rc == MDB_NOTFOUND)
-		return tool_fail(EXIT_NO, "there is no earlier list of %.*s", TEXT(domain));
-	if (rc)
-		return tool_fail(EXIT_STORE, "cannot undo: %s", store_error(rc));
-	printf("the earlier list of %.*s is in force\n", TEXT(domain));
-	return EXIT_YES;
-}
-
-static int change_one(struct tool *t, int argc, char **argv, bool add)
-{
+	struct table_out table;
 	int status = EXIT_YES;
-	for (int i = 0; i < argc; i++) {
-		struct text typed = text_of(argv[i]), domain, local;
-		const char *at = strrchr(argv[i], '@'), *why;
-		if (!at)
-			return tool_fail(
-			    EXIT_WRONG, "\"%s\": not an address (local@domain, or @domain for all)",
-			    argv[i]);
-		if (!own_domain(t, at + 1, &domain))
-			return EXIT_WRONG;
-		typed.n = (size_t)(at - argv[i]);
-		if (typed.n && !split_address(typed, domain, &local, &why))
-			return tool_fail(EXIT_WRONG, "\"%s\": %s", argv[i], why);
-		if (!tool_open_lists(t, STORE_WRITE))
-			return EXIT_STORE;
-		int rc = add ? recipients_put(&t->lists, domain, typed)
-			     : recipients_del(&t->lists, domain, typed);
+
+	table_begin(&table, true, "ADDRESS CHANGE", 0);
+	for (int i = 0; i < argc && status <= EXIT_NO; i++) {
+		struct text local, domain;
+
+		if (!parse_address(t, argv[i], &local, &domain)) {
+			status = EXIT_WRONG;
+			break;
+		}
+		if (!tool_open_lists(t)) {
+			status = EXIT_STORE;
+			break;
+		}
+		int rc = add ? recipients_put(&t->lists, domain, local)
+			     : recipients_del(&t->lists, domain, local);
+
 		if (rc == MDB_NOTFOUND)
 			status = tool_fail(EXIT_NO, "%s is not on the list", argv[i]);
 		else if (rc)
-			return tool_fail(EXIT_STORE, "cannot change %s: %s", argv[i],
-					 store_error(rc));
+			status =
+			    tool_fail(EXIT_STORE, "cannot change %s: %s", argv[i], store_error(rc));
+		else if (t->options.json)
+			table_row(&table, argv[i], add ? "added" : "removed");
 		else
 			printf("%s %s\n", add ? "added" : "removed", argv[i]);
 	}
+	table.json = t->options.json;
+	table_end(&table);
 	return status;
 }
 
 static int recipient_add(struct tool *t, int argc, char **argv)
 {
-	return change_one(t, argc, argv, true);
+	return change_all(t, argc, argv, true);
 }
 
 static int recipient_del(struct tool *t, int argc, char **argv)
 {
-	return change_one(t, argc, argv, false);
+	return change_all(t, argc, argv, false);
 }
 
 static int recipient_check(struct tool *t, int argc, char **argv)
 {
-	struct text domain;
-	const char *at = strrchr(argv[0], '@');
+	static const char *const answers[] = {
+	    [ANSWER_NO] = "no", [ANSWER_YES] = "yes", [ANSWER_UNKNOWN] = "unknown"};
+	struct text local, domain;
 	const struct text delimiter = t->config->global.recipient_delimiter;
+
 	(void)argc;
-	if (!at)
-		return tool_fail(EXIT_WRONG, "\"%s\": not an address", argv[0]);
-	if (!own_domain(t, at + 1, &domain))
+	if (!parse_address(t, argv[0], &local, &domain))
 		return EXIT_WRONG;
-	if (!tool_open_lists(t, STORE_WRITE))
+	if (!tool_open_lists(t))
 		return EXIT_STORE;
-	switch (recipients_find(&t->lists, domain, text_make(argv[0], (size_t)(at - argv[0])),
-				delimiter.n ? delimiter.p[0] : '\0')) {
-	case ANSWER_YES:
-		printf("%s exists\n", argv[0]);
-		return EXIT_YES;
-	case ANSWER_NO:
-		printf("%s does not exist\n", argv[0]);
-		return EXIT_NO;
-	case ANSWER_UNKNOWN:
-		break;
+	enum answer answer =
+	    recipients_find(&t->lists, domain, local, delimiter.n ? delimiter.p[0] : '\0');
+
+	if (t->options.json) {
+		fputs("{\"address\": ", stdout);
+		json_string(argv[0]);
+		printf(", \"exists\": \"%s\"}\n", answers[answer]);
+	} else if (answer == ANSWER_UNKNOWN) {
+		printf("unknown: %.*s has no list, or an empty one\n", TEXT(domain));
+	} else {
+		printf("%s %s\n", argv[0], answer == ANSWER_YES ? "exists" : "does not exist");
 	}
-	printf("unknown: %.*s has no list, or an empty one\n", TEXT(domain));
-	return EXIT_NO;
+	return answer == ANSWER_YES ? EXIT_YES : EXIT_NO;
 }
+
+/* ---- lists ---- */
+
+struct listing {
+	struct text domain;
+	bool json, started;
+};
 
 static int print_one(struct text local, void *arg)
 {
-	const struct text *domain = arg;
-	printf("%.*s@%.*s\n", TEXT(local), TEXT(*domain));
+	struct listing *l = arg;
+
+	if (l->json) {
+		char address[RECIPIENT_LOCAL_MAX + LIST_KEY_MAX + 2];
+		struct buf b = buf_over(address, sizeof(address));
+
+		buf_text(&b, local);
+		buf_char(&b, '@');
+		buf_text(&b, l->domain);
+		fputs(l->started ? ",\n " : "", stdout);
+		json_text(buf_view(&b));
+		l->started = true;
+		return 0;
+	}
+	print_clean_text(stdout, local);
+	printf("@%.*s\n", TEXT(l->domain));
 	return 0;
+}
+
+static int list_addresses(struct tool *t, const char *typed)
+{
+	struct listing l = {.json = t->options.json};
+
+	if (!recipient_own_domain(t, typed, &l.domain))
+		return EXIT_WRONG;
+	if (l.json)
+		putchar('[');
+	int rc = recipients_each(&t->lists, l.domain, print_one, &l);
+
+	if (l.json)
+		puts("]");
+	return rc ? tool_fail(EXIT_STORE, "cannot read the list: %s", store_error(rc)) : EXIT_YES;
 }
 
 static int recipient_list(struct tool *t, int argc, char **argv)
 {
-	struct text domain;
+	const bool json = t->options.json;
 	struct table_out table;
-	if (!tool_open_lists(t, STORE_WRITE))
+
+	if (!tool_open_lists(t))
 		return EXIT_STORE;
-	if (argc == 1) {
-		if (!own_domain(t, argv[0], &domain))
-			return EXIT_WRONG;
-		int rc = recipients_each(&t->lists, domain, print_one, &domain);
-		return rc ? tool_fail(EXIT_STORE, "cannot read the list: %s", store_error(rc))
-			  : EXIT_YES;
-	}
-	table_begin(&table, t->options.json, "DOMAIN ADDRESSES LOADED UNDO", 1U << 1);
+	if (argc == 1)
+		return list_addresses(t, argv[0]);
+	table_begin(&table, json, "DOMAIN ADDRESSES LOADED UNDO", 1U << 1);
 	for (size_t i = 0; i < t->config->domain_count; i++) {
 		struct recipients_info info = {0};
-		char name[LIST_KEY_MAX + 1], count[24], loaded[40];
+		char name[LIST_KEY_MAX + 1], count[32], loaded[40];
+
 		text_cstr(t->config->domains[i].name, name, sizeof(name));
 		if (recipients_info(&t->lists, text_of(name), &info) != 0)
 			continue;
-		snprintf(count, sizeof(count), "%llu", (unsigned long long)info.count);
-		table_row(&table, name, count, when(info.loaded_wall_us, loaded),
-			  info.can_undo ? "yes" : "no");
+		table_row(&table, name, count_format(json, info.count, count),
+			  when(json, info.loaded_wall_us, loaded), info.can_undo ? "yes" : "no");
 	}
 	table_end(&table);
 	return EXIT_YES;
@@ -264,7 +220,7 @@ const struct command recipient_commands[] = {
     {"recipient", "list", "[DOMAIN]", 0, 1, 0, recipient_list,
      "the lists there are, or the addresses of one"},
     {"recipient", "import", "DOMAIN FILE", 2, 2, TAKES_FORCE, recipient_import,
-     "replace the whole list as one change; one address a line; - reads stdin"},
+     "replace the whole list as one change; one address a line; - reads stdin", 2},
     {"recipient", "undo", "DOMAIN", 1, 1, 0, recipient_undo,
      "back to the list before the last import"},
     {0},

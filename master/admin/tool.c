@@ -1,53 +1,89 @@
 /* What the commands share: opening the stores, reading what people typed. */
 #include "master/admin/tool.h"
 
+#include "master/admin/output.h"
+#include "policy/check.h"
+#include "policy/suggest.h"
 #include "shm/base/clock.h"
 #include "shm/base/ip.h"
+#include "shm/requests.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { KEEPER_SECONDS = 2, FORGET_SECONDS = 5, POLL_MS = 5 };
+
+/* Ten thousand years from now are not a time. */
+#define LIFE_MAX (SECOND_US * 86400 * 36525)
+
+static struct {
+	const char *name;
+	unsigned long line;
+	bool quiet;
+} reading;
+
+void tool_at(const char *name, unsigned long line, bool quiet)
+{
+	reading.name = name;
+	reading.line = line;
+	reading.quiet = quiet;
+}
 
 int tool_fail(enum exit_status status, const char *fmt, ...)
 {
+	char message[2048];
 	va_list ap;
+
+	if (reading.quiet)
+		return status;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
 	fflush(stdout);
 	fputs("gatepost: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
+	if (reading.name)
+		fprintf(stderr, "%s:%lu: ", reading.name, reading.line);
+	/* lines of our own making */
+	for (struct text line, rest = text_of(message); rest.n;) {
+		text_split(rest, '\n', &line, &rest);
+		print_clean_text(stderr, line);
+		fputc('\n', stderr);
+	}
 	return status;
 }
 
-static bool open_store(struct store *st, bool *open, enum store_name name, enum store_access access)
+/* For writing even where a command only reads: a tool may come before the first daemon, and makes
+ * what isn't there. */
+static bool open_store(struct store *st, bool *open, enum store_name name)
 {
 	char message[512];
 	struct buf err = buf_over(message, sizeof(message));
-	if (*open && st->access >= access)
-		return true;
-	if (*open)
-		store_close(st);
-	*open = store_open(st, ".", name, access, &err) == 0;
+
+	if (!*open)
+		*open = store_open(st, ".", name, STORE_WRITE, &err) == 0;
 	if (!*open)
 		tool_fail(EXIT_STORE, "%s", message);
 	return *open;
 }
 
-bool tool_open_lists(struct tool *t, enum store_access access)
+bool tool_open_lists(struct tool *t)
 {
-	return open_store(&t->lists, &t->lists_open, STORE_LISTS, access);
+	return open_store(&t->lists, &t->lists_open, STORE_LISTS);
 }
 
-bool tool_open_events(struct tool *t, enum store_access access)
+bool tool_open_events(struct tool *t)
 {
-	return open_store(&t->events, &t->events_open, STORE_EVENTS, access);
+	return open_store(&t->events, &t->events_open, STORE_EVENTS);
 }
+
+/* ---- the running daemon ---- */
 
 static int receive_descriptor(int from)
 {
@@ -94,14 +130,65 @@ bool tool_attach(struct tool *t)
 	return t->attached;
 }
 
+static void pause_ms(long ms)
+{
+	const struct timespec pause = {.tv_nsec = ms * 1000000};
+
+	nanosleep(&pause, NULL);
+}
+
+bool tool_wait_keeper(struct tool *t)
+{
+	uint64_t heads[SEGMENT_PROCESSES];
+	const int64_t end = clock_mono_us() + KEEPER_SECONDS * SECOND_US;
+
+	if (!tool_attach(t))
+		return true;
+	for (unsigned p = 0; p < SEGMENT_PROCESSES; p++)
+		heads[p] = ring_head(&t->segment.rings[p]);
+	for (unsigned p = 0; p < SEGMENT_PROCESSES; p++) {
+		while (ring_tail(&t->segment.rings[p]) < heads[p]) {
+			if (clock_mono_us() > end)
+				return false;
+			pause_ms(POLL_MS);
+		}
+	}
+	return true;
+}
+
+int tool_forget(struct tool *t, const uint64_t *tags, size_t n, const char *note)
+{
+	const int64_t end = clock_mono_us() + FORGET_SECONDS * SECOND_US;
+	uint64_t id;
+
+	if (!tool_attach(t))
+		return tool_fail(EXIT_NO, "no gatepostd runs: there are no counters");
+	if (!tool_open_events(t))
+		return EXIT_STORE;
+	int rc = requests_put(&t->events, tags, n, note, &id);
+
+	if (rc)
+		return tool_fail(EXIT_STORE, "cannot ask the keeper: %s", store_error(rc));
+	while (requests_waiting(&t->events, id) == ANSWER_YES) {
+		if (clock_mono_us() > end && requests_withdraw(&t->events, id) == 0)
+			return tool_fail(EXIT_NO, "the keeper does not answer: nothing changed");
+		pause_ms(POLL_MS);
+	}
+	return EXIT_YES;
+}
+
+/* ---- what people type ---- */
+
 const char *tool_user(const struct tool *t)
 {
 	const char *sudo = getenv("SUDO_USER");
+
 	if (t->options.by)
 		return t->options.by;
 	if (sudo && *sudo)
 		return sudo;
 	const char *login = getenv("LOGNAME");
+
 	return login && *login ? login : "root";
 }
 
@@ -138,20 +225,106 @@ bool tool_parse_key(const char *typed, struct list_entry *e)
 	return true;
 }
 
-bool tool_fill_entry(const struct tool *t, struct list_entry *e)
+static void without_dashes(const char *s, char *dst, size_t size)
+{
+	size_t n = 0;
+
+	for (; *s && n + 1 < size; s++) {
+		if (*s != '-' && *s != '_')
+			dst[n++] = *s;
+	}
+	dst[n] = '\0';
+}
+
+/* The check whose name begins so, dashes aside: "emptyreply". */
+static const char *begun_check(const char *typed)
+{
+	char wanted[64], name[64];
+
+	without_dashes(typed, wanted, sizeof(wanted));
+	for (int i = 0; i < CHECK_COUNT; i++) {
+		without_dashes(check_row((enum check_id)i)->name, name, sizeof(name));
+		if (strlen(wanted) > 2 && strncmp(name, wanted, strlen(wanted)) == 0)
+			return check_row((enum check_id)i)->name;
+	}
+	return NULL;
+}
+
+const char *tool_find_check(const char *typed, bool star)
+{
+	struct suggestion near;
+	const struct check_row *row = check_find(text_of(typed));
+
+	if (row)
+		return row->name;
+	if (star && strcmp(typed, "*") == 0)
+		return "*";
+	suggest_begin(&near, text_of(typed));
+	for (int i = 0; i < CHECK_COUNT; i++)
+		suggest_offer(&near, text_of(check_row((enum check_id)i)->name));
+	const char *best = near.best[0] ? near.best : begun_check(typed);
+
+	tool_fail(EXIT_WRONG, "no check \"%s\"%s%s.  All: gatepost checks", typed,
+		  best ? "; nearest: " : "", best ? best : "");
+	return NULL;
+}
+
+bool tool_parse_expiry(const struct tool *t, const char *option, const char *value,
+		       int64_t *expires_wall_us)
 {
 	int64_t life;
+
+	if (!duration_parse(text_of(value), &life) || life <= 0 || life > LIFE_MAX) {
+		tool_fail(EXIT_WRONG, "--%s \"%s\": not a time such as 90s, 10m, 12h, 7d, 2w",
+			  option, value);
+		return false;
+	}
+	*expires_wall_us = t->now_wall_us + life;
+	return true;
+}
+
+bool tool_fill_entry(const struct tool *t, struct list_entry *e)
+{
+	const char *reason = t->options.reason ? t->options.reason : "";
+
+	if (strlen(reason) > LIST_REASON_MAX) {
+		tool_fail(EXIT_WRONG, "--reason: longer than %d bytes", LIST_REASON_MAX);
+		return false;
+	}
 	e->added_wall_us = t->now_wall_us;
 	e->at_connect = t->options.at_connect;
 	snprintf(e->by, sizeof(e->by), "%s", tool_user(t));
-	snprintf(e->reason, sizeof(e->reason), "%s", t->options.reason ? t->options.reason : "");
-	if (!t->options.expires)
-		return true;
-	if (!duration_parse(text_of(t->options.expires), &life) || life <= 0) {
-		tool_fail(EXIT_WRONG, "--expires \"%s\": not a time such as 90s, 10m, 12h, 7d, 2w",
-			  t->options.expires);
-		return false;
+	snprintf(e->reason, sizeof(e->reason), "%s", reason);
+	return !t->options.expires ||
+	       tool_parse_expiry(t, "expires", t->options.expires, &e->expires_wall_us);
+}
+
+void tool_print_facts(const struct list_entry *e)
+{
+	char time[40];
+
+	if (e->expires_wall_us)
+		printf(" until %s", minute_format(e->expires_wall_us, time));
+	else
+		fputs(", no expiry,", stdout);
+	fputs(" by ", stdout);
+	print_clean(stdout, e->by);
+	if (e->reason[0]) {
+		fputs(": ", stdout);
+		print_clean(stdout, e->reason);
 	}
-	e->expires_wall_us = t->now_wall_us + life;
-	return true;
+}
+
+char *tool_key_shown(const struct list_entry *e, char dst[LIST_KEY_MAX + 16])
+{
+	if (e->kind != LIST_CLIENT)
+		snprintf(dst, LIST_KEY_MAX + 16, "%s%s%s",
+			 e->kind == LIST_DOMAIN || e->kind == LIST_ADDRESS ? ""
+									   : list_key_name(e->kind),
+			 e->kind == LIST_DOMAIN || e->kind == LIST_ADDRESS ? "" : ":", e->key);
+	else if (e->net.bits == 128)
+		ip_format(&e->net.ip, dst);
+	else
+		net_format(&e->net, dst);
+	return dst;
 }

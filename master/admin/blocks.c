@@ -1,0 +1,184 @@
+/* gatepost blocks: clients that are refused for some time because of what they did. */
+#include "master/admin/output.h"
+#include "master/admin/tool.h"
+#include "policy/check.h"
+#include "policy/dictionary.h"
+#include "shm/base/clock.h"
+#include "shm/journal.h"
+
+static struct text field_text(const struct event_view *v, enum event_field f)
+{
+	struct field_view field;
+
+	return event_get(v, f, &field) ? field.text : LIT("");
+}
+
+/* "203.0.113.5/32" as "203.0.113.5". */
+static void shown_client(struct text key, char *dst, size_t size)
+{
+	struct net net;
+
+	if (net_parse(key, &net) && net.bits == 128 && size >= IP_TEXT_MAX)
+		ip_format(&net.ip, dst);
+	else
+		text_cstr(key, dst, size);
+}
+
+static int list_one(const struct noted *n, void *arg)
+{
+	struct table_out *table = arg;
+	char who[LIST_KEY_MAX], check[64], mode[16], facts[EVENT_TEXT_MAX + 1], since[40],
+	    until[40];
+	struct field_view end = {0};
+
+	shown_client(n->key, who, sizeof(who));
+	text_cstr(field_text(&n->event, FIELD_check), check, sizeof(check));
+	text_cstr(field_text(&n->event, FIELD_mode), mode, sizeof(mode));
+	text_cstr(field_text(&n->event, FIELD_facts), facts, sizeof(facts));
+	event_get(&n->event, FIELD_until, &end);
+	table_row(table, who, check, mode, facts, when(table->json, n->event.wall_us, since),
+		  when(table->json, end.number, until));
+	return 0;
+}
+
+static int blocks_list(struct tool *t, int argc, char **argv)
+{
+	struct table_out table;
+
+	(void)argc;
+	(void)argv;
+	if (!tool_open_events(t))
+		return EXIT_STORE;
+	tool_wait_keeper(t);
+	table_begin(&table, t->options.json, "WHO WHY MODE FACTS SINCE UNTIL", 0);
+	int rc = blocks_each(&t->events, t->now_wall_us, list_one, &table);
+
+	table_end(&table);
+	return rc ? tool_fail(EXIT_STORE, "cannot read the blocks: %s", store_error(rc)) : EXIT_YES;
+}
+
+/* ---- del ---- */
+
+enum { WIDTH4 = 128, WIDTH6 = 64 };
+
+/* The width at which policy/counter.h counts one client. */
+static bool client_width(const char *typed, struct list_entry *e)
+{
+	if (!tool_parse_key(typed, e))
+		return false;
+	const unsigned width = ip_is4(&e->net.ip) ? WIDTH4 : WIDTH6;
+
+	if (e->kind != LIST_CLIENT || e->net.bits < width) {
+		tool_fail(EXIT_WRONG,
+			  "\"%s\": blocks are of one client: an IPv4 address or an "
+			  "IPv6 /64",
+			  typed);
+		return false;
+	}
+	e->net = (struct net){ip_mask(&e->net.ip, width), (uint8_t)width};
+	net_format(&e->net, e->key);
+	return true;
+}
+
+enum { TAGS = 2 };
+
+/* A block, and the counts that led to it. */
+static void tags_of(const struct table *table, const struct ip *key, uint64_t tags[TAGS])
+{
+	tags[0] = table_tag(table, TABLE_MARK, LIT(DICTIONARY_BLOCK), key->b, sizeof(key->b));
+	tags[1] = table_tag(table, TABLE_COUNT, LIT(DICTIONARY_COUNT), key->b, sizeof(key->b));
+}
+
+/* Before the block is lifted, or the client would be blocked anew at once.  EXIT_YES, or said. */
+static int spare(struct tool *t, const char *check, struct list_entry *e)
+{
+	if (!t->options.spare)
+		return EXIT_YES;
+	if (!tool_fill_entry(t, e) ||
+	    !tool_parse_expiry(t, "spare", t->options.spare, &e->expires_wall_us))
+		return EXIT_WRONG;
+	if (!tool_open_lists(t))
+		return EXIT_STORE;
+	int rc = exemptions_put(&t->lists, check, e);
+
+	return rc ? tool_fail(EXIT_STORE, "cannot add the exemption: %s", store_error(rc))
+		  : EXIT_YES;
+}
+
+/* In the table, by way of the keeper, and in the list of blocks. */
+static int lift(struct tool *t, const char *check, const struct list_entry *e)
+{
+	char note[1024];
+	uint64_t tags[TAGS];
+	bool was_blocked = false;
+
+	tool_wait_keeper(t);
+	if (t->attached) {
+		const struct table *table = &t->segment.table;
+
+		tags_of(table, &e->net.ip, tags);
+		was_blocked = table_mark_read(table, tags[0], clock_boot_us()) != 0;
+		snprintf(note, sizeof(note), "blocks del %s (%s), by %s%s%s", e->key, check,
+			 tool_user(t), t->options.reason ? ": " : "",
+			 t->options.reason ? t->options.reason : "");
+		int status = tool_forget(t, tags, TAGS, note);
+
+		if (status != EXIT_YES)
+			return status;
+	}
+	int rc = blocks_del(&t->events, text_of(e->key));
+
+	if (rc && rc != MDB_NOTFOUND)
+		return tool_fail(EXIT_STORE, "cannot remove the block: %s", store_error(rc));
+	return rc == MDB_NOTFOUND && !was_blocked ? tool_fail(EXIT_NO, "%s is not blocked", e->key)
+						  : EXIT_YES;
+}
+
+static void print_lifted(const struct tool *t, const char *check, const struct list_entry *e)
+{
+	char who[LIST_KEY_MAX], time[40];
+
+	shown_client(text_of(e->key), who, sizeof(who));
+	if (t->options.json) {
+		fputs("{\"lifted\": ", stdout);
+		json_string(who);
+		printf(", \"check\": \"%s\", \"exempt_until\": ", check);
+		if (e->expires_wall_us)
+			json_string(when(true, e->expires_wall_us, time));
+		else
+			fputs("null", stdout);
+		puts("}");
+		return;
+	}
+	printf("lifted %s of %s; its counts are forgotten", check, who);
+	if (e->expires_wall_us)
+		printf("; exempt from %s until %s", check, minute_format(e->expires_wall_us, time));
+	putchar('\n');
+}
+
+static int blocks_lift(struct tool *t, int argc, char **argv)
+{
+	const char *check = check_row(CHECK_dictionary_attack)->name;
+	struct list_entry e = {0};
+
+	(void)argc;
+	if (!client_width(argv[0], &e))
+		return EXIT_WRONG;
+	if (!tool_open_events(t))
+		return EXIT_STORE;
+	int status = spare(t, check, &e);
+
+	if (status == EXIT_YES)
+		status = lift(t, check, &e);
+	if (status == EXIT_YES)
+		print_lifted(t, check, &e);
+	return status;
+}
+
+const struct command blocks_commands[] = {
+    {"blocks", "list", "", 0, 0, 0, blocks_list,
+     "who is refused for some time, why, and until when"},
+    {"blocks", "del", "CLIENT", 1, 1, TAKES_REASON | TAKES_SPARE, blocks_lift,
+     "lift a block and forget the counts that led to it"},
+    {0},
+};

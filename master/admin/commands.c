@@ -1,0 +1,7 @@
+/* All commands, in the order of the manual. */
+#include "master/admin/tool.h"
+
+const struct command *const command_tables[] = {
+    ban_commands,    exempt_commands, recipient_commands, explain_commands,
+    limits_commands, blocks_commands, status_commands,    NULL,
+};
