@@ -62,9 +62,21 @@ static void count(const struct session *s, const struct decision *d, enum phase 
 			    d->code >= 500 ? METRIC_messages_refused : METRIC_messages_deferred, 1);
 }
 
-struct decision decide_refusal(struct session *s, enum check_id id, const struct verdict *v,
+/* A refusal from which the sender may be exempt, were the exemptions to be read, is ours to put
+ * off. */
+static struct verdict what_is_sure(const struct session *s, enum check_id id,
+				   const struct verdict *v)
+{
+	if (!s->runs[id].unsure || v->outcome != OUTCOME_REFUSE)
+		return *v;
+	return deferred(DEFERRAL_LOCAL,
+			fact(s, "exemptions can't be read; else: %.*s", TEXT(v->facts)));
+}
+
+struct decision decide_refusal(struct session *s, enum check_id id, const struct verdict *said,
 			       enum phase phase)
 {
+	const struct verdict sure = what_is_sure(s, id, said), *v = &sure;
 	struct decision d = {
 	    .refused = true,
 	    .reply = reply_of(v, phase),

@@ -8,7 +8,7 @@ struct decision decide_pass(void);
 
 /* The refusal that a check's verdict (REFUSE, or UNDECIDED with a deferral) comes to when it is
  * spoken in `phase`. */
-struct decision decide_refusal(struct session *s, enum check_id id, const struct verdict *v,
+struct decision decide_refusal(struct session *s, enum check_id id, const struct verdict *said,
 			       enum phase phase);
 
 #endif

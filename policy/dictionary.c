@@ -117,7 +117,8 @@ bool dictionary_note(const struct session *s, const struct settings *set, bool e
 		return true;
 	tag = client_tag(s, TABLE_MARK, DICTIONARY_COUNT);
 	*out = count(s, tag, mine->unknown.period_us, exists);
-	if (exists || !reached(mine, out) || exemption_find(s, CHECK_dictionary_attack, &entry))
+	if (exists || !reached(mine, out) ||
+	    exemption_find(s, CHECK_dictionary_attack, &entry) != ANSWER_NO)
 		return false;
 	block(s, set, out);
 	/* When the block is over, the client begins anew. */

@@ -22,24 +22,25 @@ static bool limits_refuse(struct session *s, const struct settings *set, enum li
  * its bucket says what was within the limit. */
 static void limits_charge_if_judged(const struct session *s, enum limit_moment moment)
 {
-	if (s->runs[CHECK_rate_limit].verdict.outcome == OUTCOME_PASS)
+	if (run_outcome(&s->runs[CHECK_rate_limit]) == OUTCOME_PASS)
 		limits_charge(s, moment);
 }
 
 static struct decision refuse(struct session *s, enum check_id id, enum phase phase)
 {
-	return decide_refusal(s, id, &s->runs[id].verdict, phase);
+	return decide_refusal(s, id, s->runs[id].verdict, phase);
 }
 
 struct decision engine_connect(struct session *s)
 {
 	const struct settings *set = &s->config->base;
+	const struct verdict *ban;
 
 	if (!s->runs)
 		s->runs = arena_alloc(s->arena, CHECK_COUNT * sizeof(*s->runs));
 	walk_phase(s, PHASE_CONNECT);
-	if (s->runs[CHECK_banned_client].verdict.at_connect &&
-	    walk_refuses(s, CHECK_banned_client, set))
+	ban = s->runs[CHECK_banned_client].verdict;
+	if (ban && ban->at_connect && walk_refuses(s, CHECK_banned_client, set))
 		return refuse(s, CHECK_banned_client, PHASE_CONNECT);
 	if (limits_refuse(s, set, MOMENT_CONNECT))
 		return refuse(s, CHECK_rate_limit, PHASE_CONNECT);

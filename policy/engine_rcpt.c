@@ -35,8 +35,8 @@ static int find_refusal(struct session *s, const struct recipient *r)
  * to the charge nothing yields. */
 static bool limits_filled_meanwhile(struct session *s, const struct recipient *r)
 {
-	if (s->runs[CHECK_recipient_verify].verdict.outcome == OUTCOME_NOT_RUN ||
-	    s->runs[CHECK_rate_limit].verdict.outcome != OUTCOME_PASS || !s->config->limit_count)
+	if (run_outcome(&s->runs[CHECK_recipient_verify]) == OUTCOME_NOT_RUN ||
+	    run_outcome(&s->runs[CHECK_rate_limit]) != OUTCOME_PASS || !s->config->limit_count)
 		return false;
 	return walk_verdict(s, CHECK_rate_limit, r->settings, r->is_role) &&
 	       walk_refuses(s, CHECK_rate_limit, r->settings);
@@ -45,10 +45,11 @@ static bool limits_filled_meanwhile(struct session *s, const struct recipient *r
 /* A recipient that doesn't exist may be the one that makes it a dictionary attack. */
 static struct decision refuse_unknown(struct session *s, const struct recipient *r, int decided)
 {
-	const struct verdict *v = &s->runs[decided].verdict;
+	const struct verdict *v = s->runs[decided].verdict;
 	struct dictionary_block b;
 
-	if (!v->no_such_recipient || walk_skips(s, CHECK_dictionary_attack, r->is_role) ||
+	if (!v->no_such_recipient || s->runs[decided].unsure ||
+	    walk_skips(s, CHECK_dictionary_attack, r->is_role) ||
 	    !dictionary_note(s, r->settings, false, &b))
 		return decide_refusal(s, (enum check_id)decided, v, PHASE_RCPT);
 	walk_keep(s, CHECK_dictionary_attack, r->settings,
@@ -57,7 +58,7 @@ static struct decision refuse_unknown(struct session *s, const struct recipient 
 		return decide_refusal(s, (enum check_id)decided, v, PHASE_RCPT);
 
 	struct decision d = decide_refusal(s, CHECK_dictionary_attack,
-					   &s->runs[CHECK_dictionary_attack].verdict, PHASE_RCPT);
+					   s->runs[CHECK_dictionary_attack].verdict, PHASE_RCPT);
 	d.close = true;
 	d.closing = REPLY_DICTIONARY_CLOSING;
 	return d;
@@ -67,7 +68,7 @@ static struct decision accept_recipient(struct session *s, const struct recipien
 {
 	struct dictionary_block unused;
 
-	if (s->runs[CHECK_rate_limit].verdict.outcome == OUTCOME_PASS)
+	if (run_outcome(&s->runs[CHECK_rate_limit]) == OUTCOME_PASS)
 		limits_charge(s, MOMENT_RCPT);
 	s->tx->charged_message = true;
 	dictionary_note(s, r->settings, true, &unused);

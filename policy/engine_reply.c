@@ -126,10 +126,10 @@ struct text engine_would(const struct session *s)
 	for (unsigned id = 0; s->runs && id < CHECK_COUNT; id++) {
 		const struct check_run *run = &s->runs[id];
 
-		if (run->verdict.outcome == OUTCOME_REFUSE &&
+		if (run_outcome(run) == OUTCOME_REFUSE &&
 		    (run->fate == FATE_STANDS || run->fate == FATE_WAIVED) &&
 		    (s->tx || !run->in_transaction))
-			put_would(&b, id, &run->verdict);
+			put_would(&b, id, run->verdict);
 	}
 	return b.n ? arena_text(check_arena(s), buf_view(&b)) : LIT("");
 }

@@ -170,11 +170,11 @@ static const char *shown_outcome(const struct check_run *run, bool decided)
 {
 	if (run->fate == FATE_EXEMPT)
 		return "exempt";
-	if (run->verdict.outcome == OUTCOME_REFUSE && run->fate == FATE_SKIPPED)
+	if (run_outcome(run) == OUTCOME_REFUSE && run->fate == FATE_SKIPPED)
 		return "skipped";
-	if (run->verdict.outcome == OUTCOME_REFUSE && !decided)
+	if (run_outcome(run) == OUTCOME_REFUSE && !decided)
 		return "would-refuse";
-	return outcome_name(run->verdict.outcome);
+	return outcome_name(run_outcome(run));
 }
 
 static void put_runs(struct event *e, const struct session *s, int decided)
@@ -185,13 +185,13 @@ static void put_runs(struct event *e, const struct session *s, int decided)
 		const struct check_run *run = &s->runs[id];
 		struct buf b = buf_over(line, sizeof(line));
 
-		if (run->verdict.outcome == OUTCOME_NOT_RUN || (run->in_transaction && !s->tx))
+		if (!run->verdict || (run->in_transaction && !s->tx))
 			continue;
 		buf_printf(&b, "%s %s %u ", check_row((enum check_id)id)->name,
 			   shown_outcome(run, id == decided), run->us);
 		if (run->fate == FATE_EXEMPT && s->tx)
-			buf_printf(&b, "by %.*s; ", TEXT(run->exempt_by));
-		buf_text(&b, run->verdict.facts);
+			buf_printf(&b, "by %s; ", run->exempt_by);
+		buf_text(&b, run->verdict->facts);
 		event_text(e, FIELD_ran, text_trim(buf_view(&b)));
 	}
 }

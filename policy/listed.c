@@ -41,6 +41,7 @@ struct question {
 	const struct session *s;
 	const char *check;
 	const char *matched; /* that, or "*": every check */
+	bool unknown;        /* a look-up had no answer */
 	struct list_entry *out;
 };
 
@@ -52,9 +53,12 @@ static bool exempt(struct question *q, enum list_key kind, struct text key)
 	if (kind != LIST_CLIENT && text_empty(key))
 		return false;
 	for (int i = 0; i < 2; i++) {
+		enum answer a =
+		    w->ops->exemption(w->self, names[i], kind, &q->s->client, key, q->out);
+
 		q->matched = names[i];
-		if (w->ops->exemption(w->self, names[i], kind, &q->s->client, key, q->out) ==
-		    ANSWER_YES)
+		q->unknown = q->unknown || a == ANSWER_UNKNOWN;
+		if (a == ANSWER_YES)
 			return true;
 	}
 	return false;
@@ -99,12 +103,14 @@ static bool exempt_from(struct question *q)
 	return exempt_by_recipients(q);
 }
 
-bool exemption_find(const struct session *s, enum check_id id, struct list_entry *out)
+enum answer exemption_find(const struct session *s, enum check_id id, struct list_entry *out)
 {
 	struct question q = {.s = s, .check = check_row(id)->name, .out = out};
 
-	if (s->world.ops->no_exemptions(s->world.self) || !exempt_from(&q))
-		return false;
+	if (s->world.ops->no_exemptions(s->world.self))
+		return ANSWER_NO;
+	if (!exempt_from(&q))
+		return q.unknown ? ANSWER_UNKNOWN : ANSWER_NO;
 	note_hit(s, "exemption", q.matched, out);
-	return true;
+	return ANSWER_YES;
 }

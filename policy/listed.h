@@ -20,7 +20,8 @@ static inline struct verdict ban_unknown(void)
 }
 
 /* Is the session exempt from the check: by client, host name, sender, sender's domain, login or
- * recipient (at the end of data: all recipients)?  Notes the hit; *out is the entry. */
-bool exemption_find(const struct session *s, enum check_id id, struct list_entry *out);
+ * recipient (at the end of data: all recipients)?  YES notes the hit, *out is the entry.  UNKNOWN:
+ * the lists can't be read. */
+enum answer exemption_find(const struct session *s, enum check_id id, struct list_entry *out);
 
 #endif

@@ -30,16 +30,22 @@ enum fate {
 	FATE_SKIPPED, /* it isn't held against this recipient */
 };
 
-/* One check's last run. */
+/* One check's last run.  Small, since every session has one for each check. */
 struct check_run {
-	struct verdict verdict;
+	const struct verdict *verdict;   /* NULL: not run */
 	const struct settings *settings; /* with which it ran */
-	struct text exempt_by;           /* the entry; lives as long as the transaction */
+	const char *exempt_by;           /* the entry; lives as long as the transaction */
 	uint32_t us;                     /* how long it took */
 	unsigned char mode;              /* enum check_mode, as it was judged */
 	unsigned char fate;              /* enum fate */
-	bool in_transaction;             /* its texts live in the transaction's arena */
+	bool in_transaction;             /* the verdict lives in the transaction's arena */
+	bool unsure;                     /* it refuses, but exemptions can't be read */
 };
+
+static inline enum outcome run_outcome(const struct check_run *run)
+{
+	return run->verdict ? (enum outcome)run->verdict->outcome : OUTCOME_NOT_RUN;
+}
 
 struct recipient {
 	struct mailbox mailbox;

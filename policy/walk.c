@@ -32,16 +32,25 @@ static enum check_mode mode_of(const struct session *s, enum check_id id,
 	return mode;
 }
 
+/* What nearly every check says nearly always: one for all. */
+static const struct verdict plain_pass = {.outcome = OUTCOME_PASS};
+
 struct check_run *walk_keep(struct session *s, enum check_id id, const struct settings *set,
 			    struct verdict v)
 {
+	bool plain = v.outcome == OUTCOME_PASS && text_empty(v.facts);
 	struct check_run *run = &s->runs[id];
+	struct verdict *kept = NULL;
 
+	if (!plain) {
+		kept = arena_new(check_arena(s), struct verdict);
+		*kept = v;
+	}
 	*run = (struct check_run){
-	    .verdict = v,
+	    .verdict = plain ? &plain_pass : kept,
 	    .settings = set,
 	    .mode = (unsigned char)mode_of(s, id, set),
-	    .in_transaction = s->tx != NULL,
+	    .in_transaction = s->tx && !plain,
 	};
 	if (v.outcome == OUTCOME_UNDECIDED)
 		s->world.ops->count(s->world.self, METRIC_undecided, 1);
@@ -95,7 +104,7 @@ void walk_forget(struct session *s, enum phase from)
 
 static bool is_kept(const struct check_run *run, enum check_id id, const struct settings *set)
 {
-	return check_row(id)->phase < PHASE_RCPT && run->verdict.outcome != OUTCOME_NOT_RUN &&
+	return check_row(id)->phase < PHASE_RCPT && run->verdict &&
 	       check_same_options(id, run->settings, set);
 }
 
@@ -119,31 +128,39 @@ static bool is_refusal(const struct verdict *v)
 	       (v->outcome == OUTCOME_UNDECIDED && v->deferral != DEFERRAL_NONE);
 }
 
-static bool is_exempt(struct session *s, enum check_id id, struct check_run *run)
+/* No exemption opens a relay; there would be no route for it either. */
+static enum answer is_exempt(struct session *s, enum check_id id, struct check_run *run)
 {
 	struct list_entry entry;
+	enum answer a;
 
-	/* No exemption opens a relay; there would be no route for it either. */
-	if (check_row(id)->who == WHO_PROTOCOL || !exemption_find(s, id, &entry))
-		return false;
-	run->exempt_by = arena_text(check_arena(s), text_of(entry.key));
-	return true;
+	if (check_row(id)->who == WHO_PROTOCOL)
+		return ANSWER_NO;
+	a = exemption_find(s, id, &entry);
+	if (a == ANSWER_YES)
+		run->exempt_by = arena_text(check_arena(s), text_of(entry.key)).p;
+	return a;
 }
 
 bool walk_refuses(struct session *s, enum check_id id, const struct settings *set)
 {
 	struct check_run *run = &s->runs[id];
+	enum answer exempt;
 
 	run->mode = (unsigned char)mode_of(s, id, set);
 	run->fate = FATE_STANDS;
-	if (!is_refusal(&run->verdict))
+	run->unsure = false;
+	if (!run->verdict || !is_refusal(run->verdict))
 		return false;
-	if (is_exempt(s, id, run)) {
+	exempt = is_exempt(s, id, run);
+	if (exempt == ANSWER_YES) {
 		run->fate = FATE_EXEMPT;
 		return false;
 	}
-	if (run->mode == MODE_ENFORCE && !run->verdict.noted)
+	if (run->mode == MODE_ENFORCE && !run->verdict->noted) {
+		run->unsure = exempt == ANSWER_UNKNOWN;
 		return true;
+	}
 	run->fate = FATE_WAIVED;
 	s->world.ops->count(s->world.self, METRIC_would_refuse, 1);
 	return false;

@@ -1,5 +1,5 @@
-/* The domain of the sender or of HELO, or one above it, is on the list of bans; by the option
- * `author` also that of From:, once the message is there. */
+/* The domain of the sender, of HELO or of the client's confirmed name, or one above it, is on the
+ * list of bans; by the option `author` also that of From:, once the message is there. */
 #include "policy/listed.h"
 
 /* Asks for one domain; true: banned, and *out says so. */
@@ -86,6 +86,9 @@ struct verdict check_banned_domain(const struct session *s, const struct setting
 		return v;
 	if (!text_empty(s->helo) && !text_ieq(s->helo, s->tx->from.domain) &&
 	    !ip_parse(s->helo, NULL) && is_banned(s, s->helo, "HELO", &answer, &v))
+		return v;
+	if (!text_empty(s->host) && !text_ieq(s->host, s->helo) &&
+	    is_banned(s, s->host, "host name", &answer, &v))
 		return v;
 	if (s->tx->header && set->banned_domain.author && author_is_banned(s, &answer, &v))
 		return v;

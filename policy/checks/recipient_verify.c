@@ -8,15 +8,13 @@
 /* Our own list was asked and knows the recipient. */
 static bool list_knows(const struct session *s)
 {
-	const struct check_run *run = &s->runs[CHECK_unknown_recipient];
-
-	return run->verdict.outcome == OUTCOME_PASS;
+	return run_outcome(&s->runs[CHECK_unknown_recipient]) == OUTCOME_PASS;
 }
 
 /* `unknown-recipient.unknown = pass`: a list that can't answer lets the recipient pass, unasked. */
 static bool unknown_passes(const struct session *s, const struct settings *set)
 {
-	return s->runs[CHECK_unknown_recipient].verdict.outcome == OUTCOME_UNDECIDED &&
+	return run_outcome(&s->runs[CHECK_unknown_recipient]) == OUTCOME_UNDECIDED &&
 	       set->unknown_recipient.unknown == UNKNOWN_PASS;
 }
 

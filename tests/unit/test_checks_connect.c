@@ -157,6 +157,8 @@ START_TEST(banned_domain)
 	ck_said(with_helo("mx.example.com"), refused);
 	ck_said(with_helo("[192.0.2.1]"), "pass");
 	ck_said(from(""), "pass");
+	f.s.host = LIT("mx.example.com");
+	ck_said(from("a@example.org"), refused);
 }
 END_TEST
 

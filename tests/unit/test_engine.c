@@ -218,6 +218,22 @@ START_TEST(exemptions_cost_nothing_where_nothing_refuses)
 }
 END_TEST
 
+/* Who knows whether the sender is exempt?  That we can't read the lists must not be a 5xx. */
+START_TEST(exemptions_that_cannot_be_read)
+{
+	const char *put_off = "451 4.3.0 A check could not be completed, try again later";
+
+	f.world.lists_away = true;
+	ck_said(bad("b@example.net"), put_off);
+	ck_assert_str_eq(table_field(table_event(&f.world, EVENT_INCIDENT, 0), FIELD_facts),
+			 "exemptions can't be read; else: HELO 198.51.100.7");
+	ck_said(fixture_rcpt(&f, "x@elsewhere.example"), put_off);
+	f.config.base.helo_ip.mode = MODE_OFF;
+	ck_said(bad("x@elsewhere.example"), "550 5.7.1 Relay not permitted");
+	ck_said(bad("b@example.net"), "pass");
+}
+END_TEST
+
 /* --- incidents */
 
 START_TEST(an_incident_tells_what_decided)
@@ -405,6 +421,7 @@ int main(void)
 	tcase_add_test(tc, own_clients_skip_the_checks_on_strangers);
 	tcase_add_test(tc, exemptions);
 	tcase_add_test(tc, exemptions_cost_nothing_where_nothing_refuses);
+	tcase_add_test(tc, exemptions_that_cannot_be_read);
 	tcase_add_test(tc, an_incident_tells_what_decided);
 	tcase_add_test(tc, a_repeated_refusal_is_one_incident);
 	tcase_add_test(tc, help_url_and_token);

@@ -84,6 +84,8 @@ static bool no_exemptions(void *self)
 {
 	const struct world_table *w = self;
 
+	if (w->lists_away)
+		return false;
 	for (unsigned i = 0; i < w->listed_count; i++) {
 		if (w->listed[i].check)
 			return false;
