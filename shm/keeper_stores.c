@@ -3,6 +3,7 @@
 #include "shm/base/clock.h"
 #include "shm/journal.h"
 #include "shm/keeper_parts.h"
+#include "shm/requests.h"
 
 #include <inttypes.h>
 
@@ -86,6 +87,9 @@ void keeper_stores_tend(struct keeper *k, int64_t now_mono_us)
 		open_one(k, &k->events, STORE_EVENTS, &k->events_open);
 		k->open_at_us = now_mono_us + OPEN_EVERY_S * SECOND_US;
 	}
+	/* what fails here waits for the next round */
+	if (k->events_open)
+		requests_apply(&k->events, &k->seg->table);
 	if (now_mono_us >= k->expire_at_us)
 		expire(k, now_mono_us);
 	if (now_mono_us >= k->readers_at_us)

@@ -130,10 +130,10 @@ int requests_apply(struct store *events, struct table *table)
 		for (uint32_t i = 0; i < r.tag_count && i < REQUEST_TAGS_MAX; i++)
 			table_forget(table, r.tags[i]);
 		r.note[REQUEST_NOTE_MAX] = '\0';
-		if (r.note[0])
-			log_info("by the tool: %s", r.note);
 		if (requests_withdraw(events, id) != 0)
 			return -1;
+		if (r.note[0])
+			log_info("by the tool: %s", r.note);
 		done++;
 	}
 	return done;
