@@ -1,5 +1,6 @@
 /* From sections to the configuration: the file's own options, the checks, and what names what. */
 #include "policy/config_internal.h"
+#include "policy/message/address.h"
 #include "policy/patterns.h"
 
 #include <stdlib.h>
@@ -115,6 +116,16 @@ void config_compile(struct loading *l, struct settings *set, const struct raw_se
 
 /* --- the file's own options, and the checks */
 
+/* It goes to the client in replies, which are lines of printable ASCII. */
+static bool is_url(struct text t)
+{
+	for (size_t i = 0; i < t.n; i++) {
+		if (t.p[i] <= ' ' || t.p[i] > '~')
+			return false;
+	}
+	return text_istarts(t, LIT("https://")) || text_istarts(t, LIT("http://"));
+}
+
 static void resolve_global(struct loading *l)
 {
 	struct global_settings *g = &l->config->global;
@@ -122,10 +133,12 @@ static void resolve_global(struct loading *l)
 	config_fill(l, settings_groups, &l->global, g, false);
 	if (text_empty(g->hostname))
 		g->hostname = hosts_own_name(&l->source);
-	if (!text_empty(g->help_url) && !text_istarts(g->help_url, LIT("https://")) &&
-	    !text_istarts(g->help_url, LIT("http://")))
+	if (!domain_is_valid(g->hostname))
+		config_mistake(l, raw_line(&l->global, "hostname"),
+			       "hostname: \"%.*s\" is no host name", TEXT(g->hostname));
+	if (!text_empty(g->help_url) && !is_url(g->help_url))
 		config_mistake(l, raw_line(&l->global, "help_url"),
-			       "help-url: \"%.*s\" does not begin with https:// or http://",
+			       "help-url: \"%.*s\" is no URL that begins with https:// or http://",
 			       TEXT(g->help_url));
 	if (g->recipient_delimiter.n > 1)
 		config_mistake(l, raw_line(&l->global, "recipient_delimiter"),

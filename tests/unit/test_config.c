@@ -139,7 +139,11 @@ static const struct {
      "conf:3: check \"dictionary-attack\": unknown: \"50\" is not a rate, such as \"100/1h\"\n"},
     {LISTENER "workers = { 1, 2 }\n", "conf:2: workers takes one value, not a list\n"},
     {LISTENER "help-url = \"why.example.net\"\n",
-     "conf:2: help-url: \"why.example.net\" does not begin with https:// or http://\n"},
+     "conf:2: help-url: \"why.example.net\" is no URL that begins with https:// or http://\n"},
+    {LISTENER "help-url = \"https://why.example.net/a\\nb\"\n",
+     "conf:2: help-url: \"https://why.example.net/a\nb\" is no URL that begins with https:// or "
+     "http://\n"},
+    {LISTENER "hostname = \"mx 1\"\n", "conf:2: hostname: \"mx 1\" is no host name\n"},
     {LISTENER "recipient-delimiter = \"+-\"\n",
      "conf:2: recipient-delimiter: \"+-\" is not one character\n"},
     {LISTENER "check \"relay\" {\n\tmode = \"monitor\"\n}\n",
@@ -592,13 +596,13 @@ END_TEST
 START_TEST(strange_texts_survive_printing)
 {
 	struct config *c =
-	    load_good(LISTENER "help-url = \"https://x/\\\"\\\\\\t\\x7f\\${A}'#//\"\n"
+	    load_good(LISTENER "user = \"https://x/\\\"\\\\\\t\\x7f\\${A}'#//\"\n"
 			       "check \"subject\" { patterns = { '\\d+\\s\"', 'a, b' } }\n");
 	char *text = printed(c, false);
 	struct config *again = load_good(text);
 
-	ck_assert(text_eq(c->global.help_url, LIT("https://x/\"\\\t\x7f${A}'#//")));
-	ck_assert(text_eq(again->global.help_url, c->global.help_url));
+	ck_assert(text_eq(c->global.user, LIT("https://x/\"\\\t\x7f${A}'#//")));
+	ck_assert(text_eq(again->global.user, c->global.user));
 	ck_assert_uint_eq(again->base.subject.patterns.n, 2);
 	ck_assert(text_eq(again->base.subject.patterns.v[0], LIT("\\d+\\s\"")));
 	ck_assert(text_eq(again->base.subject.patterns.v[1], LIT("a, b")));
