@@ -64,6 +64,14 @@ static struct decision refuse_unknown(struct session *s, const struct recipient 
 	return d;
 }
 
+/* The next hop has been asked by now, so what it offers is known (RFC 6531 3.2). */
+static bool hop_carries(const struct session *s, const struct recipient *r)
+{
+	if (!r->route || (!r->mailbox.utf8 && !s->tx->from.utf8))
+		return true;
+	return s->world.ops->hop_carries_utf8(s->world.self, s, r);
+}
+
 static struct decision accept_recipient(struct session *s, const struct recipient *r)
 {
 	struct dictionary_block unused;
@@ -85,7 +93,10 @@ struct decision engine_rcpt(struct session *s, struct recipient *r)
 	decided = find_refusal(s, r);
 	if (decided < 0 && limits_filled_meanwhile(s, r))
 		decided = CHECK_rate_limit;
-	if (decided < 0) {
+	/* From here to the charge nothing yields. */
+	if (decided < 0 && !hop_carries(s, r)) {
+		d = engine_reply(s, REPLY_NEEDS_SMTPUTF8);
+	} else if (decided < 0) {
 		d = accept_recipient(s, r);
 	} else {
 		d = refuse_unknown(s, r, decided);

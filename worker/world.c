@@ -88,6 +88,14 @@ static enum answer hop_takes(void *self, const struct session *s, const struct r
 	return d ? delivery_ask(d, r, out) : ANSWER_UNKNOWN;
 }
 
+static bool hop_carries_utf8(void *self, const struct session *s, const struct recipient *r)
+{
+	const struct delivery *d = smtp_transaction_delivery(smtp_session_of(s), r->route);
+
+	(void)self;
+	return !d || delivery_offers_smtputf8(d);
+}
+
 static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
 			    size_t n)
 {
@@ -139,6 +147,7 @@ static const struct world_ops ops = {
     .no_exemptions = no_exemptions,
     .recipient = recipient,
     .hop_takes = hop_takes,
+    .hop_carries_utf8 = hop_carries_utf8,
     .counter_tag = counter_tag,
     .counter_read = counter_read,
     .counter_update = counter_update,

@@ -317,6 +317,23 @@ START_TEST(what_passes_a_full_window_is_not_charged)
 }
 END_TEST
 
+/* Refused by what the hop lacks: that costs nothing either. */
+START_TEST(an_address_that_the_hop_cannot_carry)
+{
+	struct limit *l = add_limit("client", LIMIT_BY_CLIENT);
+
+	add_window(l, UNIT_MESSAGES, "1/1h");
+	f.world.hop_lacks_utf8 = true;
+	for (int i = 0; i < 3; i++)
+		ck_said(send_from(CLIENT, "a@example.org", "j\xc3\xb6rg@example.net"),
+			"553 5.6.7 The address needs SMTPUTF8");
+	ck_said(one_message(), "pass");
+	f.world.boot_us += 3600 * SECOND_US;
+	f.world.hop_lacks_utf8 = false;
+	ck_said(send_from(CLIENT, "a@example.org", "j\xc3\xb6rg@example.net"), "pass");
+}
+END_TEST
+
 /* Another session of the client takes the last place while the hop is asked. */
 static void take_place(void *arg)
 {
@@ -471,6 +488,7 @@ int main(void)
 	tcase_add_test(tc, by_login_at_mail);
 	tcase_add_test(tc, whom_it_holds_for);
 	tcase_add_test(tc, what_passes_a_full_window_is_not_charged);
+	tcase_add_test(tc, an_address_that_the_hop_cannot_carry);
 	tcase_add_test(tc, judged_again_after_a_wait);
 	tcase_add_test(tc, behaves_like_plain_buckets);
 	tcase_set_timeout(tc, 30);

@@ -122,6 +122,13 @@ static enum answer hop_takes(void *self, const struct session *s, const struct r
 	return w->hop_answer;
 }
 
+static bool hop_carries_utf8(void *self, const struct session *s, const struct recipient *r)
+{
+	(void)s;
+	(void)r;
+	return !((const struct world_table *)self)->hop_lacks_utf8;
+}
+
 static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
 			    size_t n)
 {
@@ -187,6 +194,7 @@ static const struct world_ops ops = {
     .no_exemptions = no_exemptions,
     .recipient = recipient,
     .hop_takes = hop_takes,
+    .hop_carries_utf8 = hop_carries_utf8,
     .counter_tag = counter_tag,
     .counter_read = counter_read,
     .counter_update = counter_update,

@@ -28,6 +28,7 @@ struct world_table {
 	bool has_recipients;       /* else the list is empty: unknown */
 	enum answer hop_answer;
 	struct hop_reply hop;
+	bool hop_lacks_utf8;
 	/* Called while the hop is asked: what other sessions do meanwhile. */
 	void (*meanwhile)(void *arg);
 	void *meanwhile_arg;

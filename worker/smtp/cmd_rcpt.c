@@ -96,17 +96,6 @@ static bool goes_with_others(const struct smtp_session *ss, const struct recipie
 	return first->domain->group == r->domain->group;
 }
 
-/* Can the next hop carry the addresses?  Known once a connection to it has been opened. */
-static bool hop_carries(struct smtp_session *ss, const struct recipient *r)
-{
-	const struct delivery *d;
-
-	if (!r->mailbox.utf8 && !ss->tx.from.utf8)
-		return true;
-	d = r->route ? smtp_transaction_delivery(ss, r->route) : NULL;
-	return !d || delivery_offers_smtputf8(d);
-}
-
 static void add(struct transaction *tx, const struct recipient *r)
 {
 	if (tx->recipient_count == tx->recipient_capacity) {
@@ -141,8 +130,6 @@ static void judge(struct smtp_session *ss, struct recipient *r)
 	ss->s.rcpt = r;
 	d = engine_rcpt(&ss->s, r);
 	ss->s.rcpt = NULL;
-	if (!d.refused && !hop_carries(ss, r))
-		d = engine_reply(&ss->s, REPLY_NEEDS_SMTPUTF8);
 	if (d.refused) {
 		refuse(ss, r, &d);
 		return;
