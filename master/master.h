@@ -40,9 +40,10 @@ struct master {
 	struct child keeper;
 	bool reload_wanted;
 	bool stopping;
-	int64_t workers_due_mono_us; /* start: the keeper makes the stores first; 0: workers started */
-	bool told_ready;      /* systemd knows */
-	unsigned generations; /* numbers given so far */
+	int64_t
+	    workers_due_mono_us; /* start: the keeper makes the stores first; 0: workers started */
+	bool told_ready;         /* systemd knows */
+	unsigned generations;    /* numbers given so far */
 };
 
 /* Starts everything with `config` and its bundle (both the master's from now on), supervises until
