@@ -9,11 +9,13 @@
  *   <!-- options: made by tools/gendoc -->       .\" options: made by tools/gendoc
  *   <!-- end -->                                 .\" end
  *
- * for `options`, `checks` and `replies`. */
+ * for `options`, `checks`, `replies` and `commands` (of the tool). */
+#include "master/admin/options.h"
 #include "policy/catalog.h"
 #include "policy/settings_table.h"
 #include "shm/base/clock.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -308,6 +310,70 @@ static void mdoc_replies(void)
 	puts(".El");
 }
 
+/* --- the tool's commands */
+
+static void markdown_commands(void)
+{
+	puts("| command | what it does |\n|---|---|");
+	for (const struct command *const *t = command_tables; *t; t++) {
+		for (const struct command *c = *t; c->group; c++) {
+			char usage[256];
+
+			snprintf(usage, sizeof(usage), "gatepost %s%s%s%s%s", c->group,
+				 *c->name ? " " : "", c->name, *c->arguments ? " " : "",
+				 c->arguments);
+			fputs("|", stdout);
+			put_cell(usage, true);
+			put_cell(c->help, false);
+			putchar('\n');
+		}
+	}
+}
+
+/* "Lift a ban." */
+static void put_sentence(const char *text)
+{
+	printf("%c", toupper((unsigned char)*text));
+	put_mdoc(text + 1, false);
+	puts(".");
+}
+
+static void mdoc_flag(const char *name, const char *argument, const char *help, void *arg)
+{
+	(void)arg;
+	printf(".It Fl Fl %s", name);
+	if (argument)
+		printf(" Ar %s", argument);
+	putchar('\n');
+	put_sentence(help);
+}
+
+static void mdoc_command(const struct command *c)
+{
+	printf(".It Ic %s%s%s%s", c->group, *c->name ? " " : "", c->name,
+	       *c->arguments ? " Ar " : "");
+	put_mdoc(c->arguments, false);
+	putchar('\n');
+	put_sentence(c->help);
+	if (c->options == 0)
+		return;
+	puts(".Bl -tag -width Ds -compact");
+	options_each(c, mdoc_flag, NULL);
+	puts(".El");
+}
+
+static void mdoc_commands(void)
+{
+	puts(".Bl -tag -width Ds");
+	for (const struct command *const *t = command_tables; *t; t++) {
+		for (const struct command *c = *t; c->group; c++)
+			mdoc_command(c);
+	}
+	puts(".El\n.Pp\nEvery command takes:\n.Bl -tag -width Ds");
+	options_each(NULL, mdoc_flag, NULL);
+	puts(".El");
+}
+
 /* --- markers */
 
 static const struct {
@@ -318,6 +384,7 @@ static const struct {
     {"options", markdown_options, mdoc_options},
     {"checks", markdown_checks, mdoc_checks},
     {"replies", markdown_replies, mdoc_replies},
+    {"commands", markdown_commands, mdoc_commands},
 };
 
 /* Writes the part that the line names; false: it names none. */

@@ -13,17 +13,6 @@ static struct text field_text(const struct event_view *v, enum event_field f)
 	return event_get(v, f, &field) ? field.text : LIT("");
 }
 
-/* "203.0.113.5/32" as "203.0.113.5". */
-static void shown_client(struct text key, char *dst, size_t size)
-{
-	struct net net;
-
-	if (net_parse(key, &net) && net.bits == 128 && size >= IP_TEXT_MAX)
-		ip_format(&net.ip, dst);
-	else
-		text_cstr(key, dst, size);
-}
-
 static int list_one(const struct noted *n, void *arg)
 {
 	struct table_out *table = arg;
@@ -31,7 +20,7 @@ static int list_one(const struct noted *n, void *arg)
 	    until[40];
 	struct field_view end = {0};
 
-	shown_client(n->key, who, sizeof(who));
+	tool_client_shown(n->key, who, sizeof(who));
 	text_cstr(field_text(&n->event, FIELD_check), check, sizeof(check));
 	text_cstr(field_text(&n->event, FIELD_mode), mode, sizeof(mode));
 	text_cstr(field_text(&n->event, FIELD_facts), facts, sizeof(facts));
@@ -138,7 +127,7 @@ static void print_lifted(const struct tool *t, const char *check, const struct l
 {
 	char who[LIST_KEY_MAX], time[40];
 
-	shown_client(text_of(e->key), who, sizeof(who));
+	tool_client_shown(text_of(e->key), who, sizeof(who));
 	if (t->options.json) {
 		fputs("{\"lifted\": ", stdout);
 		json_string(who);

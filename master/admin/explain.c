@@ -234,8 +234,8 @@ static void print_incident(const struct tool *t, const struct incident *i,
 	print_envelope(v);
 	print_decided(t, v);
 	if (i->repeats)
-		printf("%-11s%s times more, last %s\n", "repeated",
-		       count_format(false, i->repeats, count),
+		printf("%-11s%s more time%s, last %s\n", "repeated",
+		       count_format(false, i->repeats, count), i->repeats == 1 ? "" : "s",
 		       minute_format(i->last_wall_us, time));
 	print_ran(v);
 	if (!text_empty(remedy)) {

@@ -74,7 +74,7 @@ static int list_fired(const struct noted *n, void *arg)
 	u.refused = n->count;
 	u.last_wall_us = n->event.wall_us;
 	text_cstr(field_text(&n->event, FIELD_limit), limit, sizeof(limit));
-	text_cstr(field_text(&n->event, FIELD_key), who, sizeof(who));
+	tool_client_shown(field_text(&n->event, FIELD_key), who, sizeof(who));
 	text_cstr(field_text(&n->event, FIELD_unit), unit, sizeof(unit));
 	list_usage(arg, &u);
 	return 0;
@@ -119,11 +119,12 @@ static int list_window(const struct limit_window *w, void *arg)
 {
 	struct listing *l = arg;
 	struct fired fired = {.tag = w->tag};
-	char limit[128];
+	char limit[128], who[LIST_KEY_MAX + 1];
 
 	limits_each(&l->tool->events, count_fired, &fired);
 	text_cstr(w->limit->set.name, limit, sizeof(limit));
-	list_usage(l, &(struct usage){limit, w->who, limit_unit_name(w->unit), *w->rate, w->tag,
+	tool_client_shown(text_of(w->who), who, sizeof(who));
+	list_usage(l, &(struct usage){limit, who, limit_unit_name(w->unit), *w->rate, w->tag,
 				      fired.count, fired.last_wall_us});
 	return 0;
 }
@@ -187,9 +188,9 @@ static int note_window(const struct limit_window *w, void *arg)
 	if (r->n == WINDOWS_MAX)
 		return 1;
 	r->tags[r->n++] = w->tag;
-	snprintf(r->who, sizeof(r->who), "%s", w->who);
+	tool_client_shown(text_of(w->who), r->who, sizeof(r->who));
 	text_cstr(w->limit->set.name, limit, sizeof(limit));
-	table_row(&r->table, limit, w->who, limit_unit_name(w->unit),
+	table_row(&r->table, limit, r->who, limit_unit_name(w->unit),
 		  count_format(r->table.json, rate_used(w->rate, tat, clock_boot_us()), used),
 		  rate_format(w->rate, of));
 	return 0;

@@ -328,3 +328,13 @@ char *tool_key_shown(const struct list_entry *e, char dst[LIST_KEY_MAX + 16])
 		net_format(&e->net, dst);
 	return dst;
 }
+
+void tool_client_shown(struct text key, char *dst, size_t size)
+{
+	struct net net;
+
+	if (net_parse(key, &net) && net.bits == 128 && size >= IP_TEXT_MAX)
+		ip_format(&net.ip, dst);
+	else
+		text_cstr(key, dst, size);
+}

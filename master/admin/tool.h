@@ -108,5 +108,7 @@ const char *tool_find_check(const char *typed, bool star);
 void tool_print_facts(const struct list_entry *e);
 /* An address alone where it is one, else the network; a host, login or recipient with its kind. */
 char *tool_key_shown(const struct list_entry *e, char dst[LIST_KEY_MAX + 16]);
+/* "203.0.113.5/32" as "203.0.113.5"; what is no network as it is. */
+void tool_client_shown(struct text key, char *dst, size_t size);
 
 #endif
