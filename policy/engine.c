@@ -106,6 +106,7 @@ struct decision engine_message(struct session *s)
 {
 	const struct settings *set = message_settings(s);
 	bool roles = all_roles(s->tx);
+	int64_t now_us = 0;
 	int decided = -1;
 
 	s->rcpt = NULL;
@@ -116,7 +117,8 @@ struct decision engine_message(struct session *s)
 			continue;
 		/* The verdict at MAIL was without the message. */
 		s->runs[id] = (struct check_run){0};
-		if (walk_verdict(s, id, set, roles) && walk_refuses(s, id, set) && decided < 0)
+		if (walk_verdict(s, id, set, roles, &now_us) && walk_refuses(s, id, set) &&
+		    decided < 0)
 			decided = (int)id;
 	}
 	return decided < 0 ? decide_pass() : refuse(s, (enum check_id)decided, PHASE_MESSAGE);

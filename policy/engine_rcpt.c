@@ -17,6 +17,7 @@ static bool costs_a_question(enum check_id id)
 /* The check that decides against the recipient, or -1. */
 static int find_refusal(struct session *s, const struct recipient *r)
 {
+	int64_t now_us = 0;
 	int decided = -1;
 
 	for (unsigned id = 0; id < CHECK_COUNT && check_row(id)->phase <= PHASE_RCPT; id++) {
@@ -24,7 +25,7 @@ static int find_refusal(struct session *s, const struct recipient *r)
 			s->runs[id] = (struct check_run){0};
 			continue;
 		}
-		if (walk_verdict(s, id, r->settings, r->is_role) &&
+		if (walk_verdict(s, id, r->settings, r->is_role, &now_us) &&
 		    walk_refuses(s, id, r->settings) && decided < 0)
 			decided = (int)id;
 	}
@@ -35,10 +36,12 @@ static int find_refusal(struct session *s, const struct recipient *r)
  * to the charge nothing yields. */
 static bool limits_filled_meanwhile(struct session *s, const struct recipient *r)
 {
+	int64_t now_us = 0;
+
 	if (run_outcome(&s->runs[CHECK_recipient_verify]) == OUTCOME_NOT_RUN ||
 	    run_outcome(&s->runs[CHECK_rate_limit]) != OUTCOME_PASS || !s->config->limit_count)
 		return false;
-	return walk_verdict(s, CHECK_rate_limit, r->settings, r->is_role) &&
+	return walk_verdict(s, CHECK_rate_limit, r->settings, r->is_role, &now_us) &&
 	       walk_refuses(s, CHECK_rate_limit, r->settings);
 }
 

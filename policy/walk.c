@@ -57,13 +57,16 @@ struct check_run *walk_keep(struct session *s, enum check_id id, const struct se
 	return run;
 }
 
-static struct check_run *run_check(struct session *s, enum check_id id, const struct settings *set)
+/* One reading of the clock a check: where one ends the next begins. */
+static struct check_run *run_check(struct session *s, enum check_id id, const struct settings *set,
+				   int64_t *now_us)
 {
-	int64_t start_us = s->world.ops->boot_us(s->world.self);
+	int64_t start_us = *now_us ? *now_us : s->world.ops->boot_us(s->world.self);
 	struct verdict v = check_row(id)->run(s, set);
 	struct check_run *run = walk_keep(s, id, set, v);
 
-	run->us = (uint32_t)(s->world.ops->boot_us(s->world.self) - start_us);
+	*now_us = s->world.ops->boot_us(s->world.self);
+	run->us = (uint32_t)(*now_us - start_us);
 	return run;
 }
 
@@ -72,31 +75,35 @@ static void forget(struct session *s, enum check_id id)
 	s->runs[id] = (struct check_run){0};
 }
 
-static void run_or_forget(struct session *s, enum check_id id)
+static void run_or_forget(struct session *s, enum check_id id, int64_t *now_us)
 {
 	const struct settings *set = &s->config->base;
 
 	if (mode_of(s, id, set) == MODE_OFF || walk_skips(s, id, false))
 		forget(s, id);
 	else
-		run_check(s, id, set);
+		run_check(s, id, set, now_us);
 }
 
 void walk_phase(struct session *s, enum phase phase)
 {
+	int64_t now_us = 0;
+
 	for (unsigned id = 0; id < CHECK_COUNT; id++) {
 		if (check_row(id)->phase == phase)
-			run_or_forget(s, id);
+			run_or_forget(s, id, &now_us);
 	}
 }
 
 void walk_forget(struct session *s, enum phase from)
 {
+	int64_t now_us = 0;
+
 	for (unsigned id = 0; id < CHECK_COUNT; id++) {
 		if (check_row(id)->phase >= from)
 			forget(s, id);
 		else if (s->runs[id].in_transaction)
-			run_or_forget(s, id);
+			run_or_forget(s, id, &now_us);
 		else
 			s->runs[id].fate = FATE_STANDS;
 	}
@@ -109,7 +116,7 @@ static bool is_kept(const struct check_run *run, enum check_id id, const struct 
 }
 
 struct check_run *walk_verdict(struct session *s, enum check_id id, const struct settings *set,
-			       bool is_role)
+			       bool is_role, int64_t *now_us)
 {
 	struct check_run *run = &s->runs[id];
 
@@ -119,7 +126,7 @@ struct check_run *walk_verdict(struct session *s, enum check_id id, const struct
 		run->fate = FATE_SKIPPED;
 		return NULL;
 	}
-	return is_kept(run, id, set) ? run : run_check(s, id, set);
+	return is_kept(run, id, set) ? run : run_check(s, id, set, now_us);
 }
 
 static bool is_refusal(const struct verdict *v)

@@ -18,9 +18,9 @@ void walk_phase(struct session *s, enum phase phase);
 void walk_forget(struct session *s, enum phase from);
 
 /* The verdict of a check under these settings: the one kept, where it ran with the same options,
- * else it runs now.  NULL: off, or skipped. */
+ * else it runs now.  NULL: off, or skipped.  `now_us` is 0 at first, and then for the next one. */
 struct check_run *walk_verdict(struct session *s, enum check_id id, const struct settings *set,
-			       bool is_role);
+			       bool is_role, int64_t *now_us);
 
 /* Keeps a verdict that the engine had itself (limits at other moments than RCPT). */
 struct check_run *walk_keep(struct session *s, enum check_id id, const struct settings *set,
