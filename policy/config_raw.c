@@ -2,18 +2,36 @@
  * found. */
 #include "policy/config_internal.h"
 
+enum { MISTAKES_KEPT = 1000 };
+
 /* --- mistakes */
+
+/* One line each, whatever stands in the value that is shown. */
+static struct text shown(struct loading *l, struct text message)
+{
+	char *p = arena_alloc(l->arena, message.n + 1);
+
+	for (size_t i = 0; i < message.n; i++) {
+		unsigned char c = (unsigned char)message.p[i];
+
+		p[i] = (char)(c < 0x20 || c == 0x7f ? '?' : c);
+	}
+	return text_make(p, message.n);
+}
 
 static void add_mistake(struct loading *l, int line, struct text message)
 {
 	struct config_mistake **at = &l->mistakes;
-	struct config_mistake *m = arena_new(l->arena, struct config_mistake);
+	struct config_mistake *m;
 
+	/* a file that is something else entirely: nobody reads that many */
+	if (l->mistake_count++ >= MISTAKES_KEPT)
+		return;
+	m = arena_new(l->arena, struct config_mistake);
 	while (*at && (*at)->line <= line)
 		at = &(*at)->next;
-	*m = (struct config_mistake){line, message, *at};
+	*m = (struct config_mistake){line, shown(l, message), *at};
 	*at = m;
-	l->mistake_count++;
 }
 
 void config_mistake(struct loading *l, int line, const char *fmt, ...)

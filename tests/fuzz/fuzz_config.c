@@ -72,9 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	fflush(err);
 	require((c != NULL) == (said_length == 0));
 	/* the scan and libconfuse have to see the same options */
-	require(!strstr(said, "an option was expected elsewhere"));
-	require(!strstr(said, "can't be read from here on"));
-	require(!strstr(said, "the option has no value"));
+	require(!strstr(said, ": an option was expected elsewhere\n"));
+	require(!strstr(said, ": the file can't be read from here on\n"));
+	require(!strstr(said, ": the option has no value\n"));
 	if (c) {
 		once = print(c, &length);
 		again = load(once, length, err);

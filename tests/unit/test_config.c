@@ -141,7 +141,7 @@ static const struct {
     {LISTENER "help-url = \"why.example.net\"\n",
      "conf:2: help-url: \"why.example.net\" is no URL that begins with https:// or http://\n"},
     {LISTENER "help-url = \"https://why.example.net/a\\nb\"\n",
-     "conf:2: help-url: \"https://why.example.net/a\nb\" is no URL that begins with https:// or "
+     "conf:2: help-url: \"https://why.example.net/a?b\" is no URL that begins with https:// or "
      "http://\n"},
     {LISTENER "hostname = \"mx 1\"\n", "conf:2: hostname: \"mx 1\" is no host name\n"},
     {LISTENER "recipient-delimiter = \"+-\"\n",
