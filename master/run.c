@@ -77,6 +77,8 @@ static void stop(struct master *m)
 	if (m->stopping) {
 		log_warn("told to stop again: ending without waiting for sessions");
 		generation_kill(m->current);
+		if (m->old)
+			generation_kill(m->old);
 		return;
 	}
 	m->stopping = true;
@@ -86,6 +88,8 @@ static void stop(struct master *m)
 	if (m->next)
 		generation_kill(m->next);
 	generation_drain(m->current);
+	/* The workers close theirs as well: who connects now is refused and tries another host. */
+	listeners_close(&m->listeners);
 }
 
 static void take_signals(struct master *m)
@@ -191,7 +195,6 @@ int master_run(struct master *m, struct config *config, int bundle_fd)
 	supervise_start_child(m, &m->keeper, m->current);
 	m->workers_due_mono_us = clock_mono_us() + KEEPER_FIRST_US;
 	supervise(m);
-	listeners_close(&m->listeners);
 	unlinkat(m->state_dir.fd, "control", 0);
 	generation_free(m->current);
 	generation_free(m->next);

@@ -120,11 +120,22 @@ static void cut_short(void *arg)
 	timer_set(w->loop, &w->drain, loop_now_us(w->loop) + LAST_GRACE_US, give_up, w);
 }
 
+/* Our copies of the listening sockets: the last one of all processes to close them ends the
+ * listening, so that nobody waits in a queue that nobody serves, and a new master can bind. */
+static void close_doors(struct worker *w)
+{
+	for (size_t i = 0; i < w->door_count; i++)
+		acceptor_close(&w->doors[i].acceptor);
+	for (size_t i = 0; i < w->start->listen_count; i++)
+		close(w->start->listen_fds[i]);
+	w->door_count = 0;
+}
+
 static void begin_drain(struct worker *w)
 {
 	if (w->smtp.draining)
 		return;
-	pause_doors(w);
+	close_doors(w);
 	atomic_store(&w->smtp.slot->draining, 1);
 	smtp_server_drain(&w->smtp);
 	timer_set(w->loop, &w->drain, loop_now_us(w->loop) + w->start->config->global.drain_timeout,
@@ -337,8 +348,6 @@ static bool worker_open(struct worker *w, struct buf *err)
 
 static void worker_close(struct worker *w)
 {
-	for (size_t i = 0; i < w->door_count; i++)
-		acceptor_close(&w->doors[i].acceptor);
 	timer_clear(w->loop, &w->heartbeat);
 	timer_clear(w->loop, &w->drain);
 	routes_close(w->smtp.routes);
