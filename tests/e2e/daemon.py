@@ -146,6 +146,10 @@ class Daemon:
             raise AssertionError(f"gatepost {args}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
+    def status(self):
+        """What `gatepost status --json` says."""
+        return json.loads(self.tool("status", "--json").stdout)
+
     def children(self, role=""):
         """Process ids of our children whose title contains `role`."""
         out = []

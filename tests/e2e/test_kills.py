@@ -9,10 +9,9 @@ import time
 
 import pytest
 
-from daemon import Daemon, wait_for
+from daemon import wait_for
 from hop_process import HopProcess
 from load import Load, ids
-from smtp import Client
 
 HEAD = b"From: <ann@example.org>\r\nDate: Mon, 01 Jun 2026 09:00:00 +0200\r\nX-Id: "
 
@@ -117,11 +116,7 @@ def test_worker_killed_in_the_middle_of_messages(start, slow_hop):
     for c in sending + waiting:
         c.close()
     # Its sessions no longer count for the client.
-    wait_for(lambda: all(int(w["sessions"]) == 0 for w in workers(d)), what="an empty house")
-
-
-def workers(d):
-    return [p for p in d.tool("status", "--json").json()["processes"] if p["role"] == "worker"]
+    wait_for(lambda: d.status()["sessions"] == 0, what="an empty house")
 
 
 def test_all_workers_killed_under_load(start, slow_hop):
@@ -219,7 +214,9 @@ def test_master_killed(start, slow_hop):
     wait_for(lambda: refuses(d.port), what="the listeners' end")
     # Who idles is told to leave, who is in the middle of a message may finish it.
     assert idle.reply() == 421
+    idle.close()
     assert end_message(busy) == 250
+    busy.close()
     ended(children)
     assert arrived(hop) == ["busy"]
     assert lmdb_is_clean(d.state)
@@ -244,6 +241,7 @@ def test_master_killed_and_started_at_once(start):
     with d.client() as c:
         assert c.message() == 250
     assert end_message(busy) == 250
+    busy.close()
     ended(children)
     assert len(d.mailbox("bob")) == 2
 
@@ -255,9 +253,11 @@ def test_sigterm_drains(start):
     d.process.send_signal(signal.SIGTERM)
     d.wait_log("stopping: sessions may finish for 20 s")
     assert idle.reply() == 421
+    idle.close()
     wait_for(lambda: refuses(d.port), 10, "the listeners' end")
     assert end_message(busy) == 250
     assert busy.reply() == 421
+    busy.close()
     assert d.process.wait(10) == 0
     assert len(d.mailbox("bob")) == 1
 
