@@ -64,12 +64,23 @@ static bool exempt(struct question *q, enum list_key kind, struct text key)
 	return false;
 }
 
+/* An address, or the same without its +tag. */
+static bool exempt_address(struct question *q, enum list_key kind, const struct mailbox *m)
+{
+	struct arena *a = &q->s->tx->arena;
+	struct text key = mailbox_key(m, a), untagged = mailbox_key_untagged(m, a);
+
+	return exempt(q, kind, key) || (!text_eq(key, untagged) && exempt(q, kind, untagged));
+}
+
 static bool exempt_by_recipient(struct question *q, const struct mailbox *m)
 {
-	struct text key = mailbox_key(m, &q->s->tx->arena);
+	struct text domain;
 
-	return exempt(q, LIST_RECIPIENT, key) ||
-	       exempt(q, LIST_RECIPIENT, text_make(key.p + m->local.n, key.n - m->local.n));
+	if (exempt_address(q, LIST_RECIPIENT, m))
+		return true;
+	domain = arena_printf(&q->s->tx->arena, "@%.*s", TEXT(m->domain));
+	return exempt(q, LIST_RECIPIENT, domain);
 }
 
 /* The one that is judged now; at the end of data the verdict is on all of them, and so is the
@@ -96,9 +107,8 @@ static bool exempt_from(struct question *q)
 		return true;
 	if (!s->tx)
 		return false;
-	if (!s->tx->null_sender &&
-	    (exempt(q, LIST_ADDRESS, mailbox_key(&s->tx->from, &s->tx->arena)) ||
-	     exempt(q, LIST_DOMAIN, s->tx->from.domain)))
+	if (!s->tx->null_sender && (exempt_address(q, LIST_ADDRESS, &s->tx->from) ||
+				    exempt(q, LIST_DOMAIN, s->tx->from.domain)))
 		return true;
 	return exempt_by_recipients(q);
 }

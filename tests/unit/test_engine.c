@@ -207,6 +207,20 @@ START_TEST(exemptions)
 }
 END_TEST
 
+/* A +tag makes neither a new sender nor a new recipient. */
+START_TEST(exemptions_cover_tags)
+{
+	table_exempt(&f.world, "helo-ip", LIST_RECIPIENT, "b@example.net");
+	ck_said(bad("b+shop@example.net"), "pass");
+	ck_said(bad("c@example.net"), HELO_REFUSED);
+	table_exempt(&f.world, "helo-ip", LIST_ADDRESS, "ann@example.org");
+	fixture_mail(&f, "ann+x@example.org");
+	ck_said(fixture_rcpt(&f, "c@example.net"), "pass");
+	fixture_mail(&f, "annx@example.org");
+	ck_said(fixture_rcpt(&f, "c@example.net"), HELO_REFUSED);
+}
+END_TEST
+
 START_TEST(exemptions_cost_nothing_where_nothing_refuses)
 {
 	table_exempt(&f.world, "helo-ip", LIST_CLIENT, CLIENT);
@@ -420,6 +434,7 @@ int main(void)
 	tcase_add_test(tc, postmaster_is_the_way_out);
 	tcase_add_test(tc, own_clients_skip_the_checks_on_strangers);
 	tcase_add_test(tc, exemptions);
+	tcase_add_test(tc, exemptions_cover_tags);
 	tcase_add_test(tc, exemptions_cost_nothing_where_nothing_refuses);
 	tcase_add_test(tc, exemptions_that_cannot_be_read);
 	tcase_add_test(tc, an_incident_tells_what_decided);
