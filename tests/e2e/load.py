@@ -78,7 +78,10 @@ class Load:
                     self.note(self.refused, f"{name}: {greeting}")
                     return
                 stage = self.lost
-                client.cmd("EHLO load.example")
+                hello = self.step(client, b"EHLO load.example\r\n")
+                if hello != 250:
+                    self.note(self.refused, f"{name}: {hello}")
+                    return
                 for i in range(self.each):
                     if self.ending.is_set():
                         return
@@ -89,16 +92,29 @@ class Load:
             except (OSError, EOFError) as e:
                 self.note(stage, f"{name}: {e}")
 
+    @staticmethod
+    def step(client, data):
+        """Sends and reads the reply; what had been said before we spoke is read too."""
+        try:
+            client.send(data)
+        except ConnectionError:
+            pass
+        return client.reply()
+
     def message(self, client, name):
         text = (b"From: <ann@example.org>\r\nDate: Mon, 01 Jun 2026 09:00:00 +0200\r\nX-Id: "
-                + name.encode() + b"\r\n\r\n" + self.filler)
-        r = client.message(to=self.recipient, text=text)
+                + name.encode() + b"\r\n\r\n" + self.filler + b".\r\n")
+        for data in (b"MAIL FROM:<ann@example.org>\r\n", f"RCPT TO:<{self.recipient}>\r\n",
+                     b"DATA\r\n", text):
+            r = self.step(client, data)
+            if r.code >= 400:
+                break
         if r == 250:
             with self.lock:
                 self.acked.add(name)
             return True
         self.note(self.refused, f"{name}: {r}")
-        return r.code != 421 and client.cmd("RSET") == 250
+        return r.code != 421 and self.step(client, b"RSET\r\n") == 250
 
     def note(self, where, what):
         with self.lock:
