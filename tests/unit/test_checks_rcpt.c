@@ -84,6 +84,7 @@ START_TEST(banned_recipient)
 	table_ban(&f.world, LIST_RECIPIENT, "old@example.net");
 	table_ban(&f.world, LIST_RECIPIENT, "@other.example");
 	ck_said(to("Old@example.net"), "550 5.7.1 The recipient Old@example.net is banned");
+	ck_said(to("old+x@example.net"), "550 5.7.1 The recipient old+x@example.net is banned");
 	ck_said(to("x@other.example"), "550 5.7.1 The recipient x@other.example is banned");
 	ck_said(to("new@example.net"), "pass");
 }
