@@ -74,8 +74,9 @@ static void on_connection(void *arg, int fd, const struct sockaddr *peer, sockle
 	struct worker *w = d->worker;
 
 	smtp_server_accept(&w->smtp, d->listener, fd, peer, len);
-	/* The other workers, or later we, take what comes now. */
-	if (w->smtp.session_count >= w->smtp.session_limit)
+	/* The other workers, or later we, take what comes now.  Where no worker may, it is told so.
+	 */
+	if (w->smtp.session_count >= w->smtp.session_limit && smtp_server_has_room(&w->smtp))
 		pause_doors(w);
 }
 

@@ -173,15 +173,18 @@ static void session_close(struct smtp_session *ss)
 
 	smtp_transaction_end(ss);
 	session_log_end(ss);
-	closing_words(ss);
-	conn_close(&ss->conn);
+	/* Before the last words, which a client may take its time to hear: it may come again. */
 	if (ss->slot >= 0)
 		slots_give(sv->seg, sv->process, ss->slot, clock_boot_us());
+	closing_words(ss);
+	conn_close(&ss->conn);
 	arena_reset(&ss->arena);
 	*ss->link = ss->next;
 	if (ss->next)
 		ss->next->link = ss->link;
 	sv->session_count--;
+	atomic_store_explicit(&sv->slot->sessions, (uint32_t)sv->session_count,
+			      memory_order_relaxed);
 	sv->on_end(sv->on_end_arg);
 }
 

@@ -148,7 +148,7 @@ void session_log_end(struct smtp_session *ss)
 
 	event_begin(e, EVENT_SESSION, clock_wall_us());
 	put_client(e, ss);
-	event_int(e, FIELD_worker, ss->server->slot->index);
+	event_int(e, FIELD_worker, ss->server->slot->index + 1);
 	event_int(e, FIELD_client_port, ss->s.client_port);
 	if (!ip_eq(&ss->s.proxy, &none))
 		event_ip(e, FIELD_proxy, &ss->s.proxy);
