@@ -60,7 +60,7 @@ $(BUILD)/gatepost: $(BUILD)/master/admin/main.o $(LIB)
 
 $(LIB): $(LIBOBJS)
 	@rm -f $@
-	@ar rcs $@ $^
+	@ar rcsP $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

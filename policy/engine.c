@@ -59,7 +59,6 @@ struct decision engine_mail(struct session *s)
 	const struct settings *set = &s->config->base;
 
 	s->rcpt = NULL;
-	walk_forget(s, PHASE_MAIL);
 	walk_phase(s, PHASE_MAIL);
 	if (walk_refuses(s, CHECK_no_helo, set))
 		return refuse(s, CHECK_no_helo, PHASE_MAIL);
@@ -122,6 +121,12 @@ struct decision engine_message(struct session *s)
 			decided = (int)id;
 	}
 	return decided < 0 ? decide_pass() : refuse(s, (enum check_id)decided, PHASE_MESSAGE);
+}
+
+void engine_end_transaction(struct session *s)
+{
+	if (s->runs)
+		walk_forget(s, PHASE_MAIL);
 }
 
 void engine_accepted(struct session *s)

@@ -43,6 +43,7 @@ void smtp_transaction_end(struct smtp_session *ss)
 	drop_delivery(ss);
 	ss->s.tx = NULL;
 	ss->s.rcpt = NULL;
+	engine_end_transaction(&ss->s);
 	arena_reset(&ss->tx.arena);
 	if (ss->state != SMTP_NEW)
 		ss->state = SMTP_READY;
