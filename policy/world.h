@@ -6,6 +6,7 @@
 #ifndef POLICY_WORLD_H
 #define POLICY_WORLD_H
 
+#include "shm/base/dns.h"
 #include "shm/event.h"
 #include "shm/lists.h"
 #include "shm/table.h"
@@ -41,6 +42,16 @@ struct world_ops {
 	/* Can the route carry addresses outside ASCII, as far as is known by now?  Asked only where
 	 * there are such. */
 	bool (*hop_carries_utf8)(void *self, const struct session *s, const struct recipient *r);
+
+	/* Asks the DNS without waiting: what a later await needs is then on its way.  The same
+	 * question is asked once, whoever starts it how often. */
+	void (*dns_start)(void *self, const struct session *s, struct text name, uint16_t type);
+	/* The answer, asked for if nobody has; yields until it is there, its time is over (setting
+	 * dns-timeout) or the stage's time for the DNS is (dns-budget: then DNS_TIMEOUT).  Never
+	 * NULL.  It lives as long as the session if the question was begun outside of a
+	 * transaction, else as long as the transaction. */
+	const struct dns_answer *(*dns_await)(void *self, const struct session *s, struct text name,
+					      uint16_t type);
 
 	uint64_t (*counter_tag)(void *self, enum table_kind kind, struct text space,
 				const void *key, size_t n);

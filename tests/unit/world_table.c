@@ -2,6 +2,7 @@
 #include "tests/unit/world_table.h"
 
 #include <check.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -185,6 +186,42 @@ static void count(void *self, unsigned metric, uint64_t n)
 	((struct world_table *)self)->metrics[metric] += n;
 }
 
+static struct table_dns *find_dns(struct world_table *w, struct text name, uint16_t type)
+{
+	for (unsigned i = 0; i < w->dns_count; i++) {
+		if (w->dns[i].type == type && text_ieq(name, text_of(w->dns[i].name)))
+			return &w->dns[i];
+	}
+	return NULL;
+}
+
+static void dns_start(void *self, const struct session *s, struct text name, uint16_t type)
+{
+	struct world_table *w = self;
+	struct table_dns *d = find_dns(w, name, type);
+
+	(void)s;
+	w->dns_started++;
+	if (d)
+		d->started++;
+}
+
+static const struct dns_answer *dns_await(void *self, const struct session *s, struct text name,
+					  uint16_t type)
+{
+	static const struct dns_answer no_such_name = {.status = DNS_NXDOMAIN};
+	static const struct dns_answer timeout = {.status = DNS_TIMEOUT};
+	struct world_table *w = self;
+	struct table_dns *d = find_dns(w, name, type);
+
+	(void)s;
+	w->dns_awaited++;
+	if (!d)
+		return dns_name_ok(name) ? &timeout : &no_such_name;
+	d->awaited++;
+	return &d->answer;
+}
+
 static const struct world_ops ops = {
     .boot_us = boot_us,
     .wall_us = wall_us,
@@ -195,6 +232,8 @@ static const struct world_ops ops = {
     .recipient = recipient,
     .hop_takes = hop_takes,
     .hop_carries_utf8 = hop_carries_utf8,
+    .dns_start = dns_start,
+    .dns_await = dns_await,
     .counter_tag = counter_tag,
     .counter_read = counter_read,
     .counter_update = counter_update,
@@ -211,6 +250,44 @@ void table_ban(struct world_table *w, enum list_key kind, const char *key)
 void table_exempt(struct world_table *w, const char *check, enum list_key kind, const char *key)
 {
 	w->listed[w->listed_count++] = (struct table_listed){check, kind, key, false};
+}
+
+static struct dns_record record_of(uint16_t type, const char *value)
+{
+	struct dns_record r = {.text = text_of(value)};
+	struct text preference;
+	uint64_t n;
+
+	if (type == DNS_A || type == DNS_AAAA) {
+		ck_assert(ip_parse(text_of(value), &r.ip));
+		r.text = (struct text){"", 0};
+	} else if (type == DNS_MX) {
+		ck_assert(text_split(r.text, ' ', &preference, &r.text));
+		ck_assert(text_u64(preference, &n));
+		r.preference = (uint16_t)n;
+	}
+	return r;
+}
+
+struct table_dns *table_dns(struct world_table *w, const char *name, uint16_t type,
+			    enum dns_status status, ...)
+{
+	struct table_dns *d = find_dns(w, text_of(name), type);
+	const char *value;
+	va_list values;
+
+	if (!d)
+		d = &w->dns[w->dns_count++];
+	*d = (struct table_dns){.name = name, .type = type};
+	d->answer = (struct dns_answer){
+	    .status = status, .records = d->records, .ttl = 300, .name = text_of(name)};
+	if (status != DNS_OK)
+		return d;
+	va_start(values, status);
+	while ((value = va_arg(values, const char *)) != NULL)
+		d->records[d->answer.count++] = record_of(type, value);
+	va_end(values);
+	return d;
 }
 
 const struct event *table_event(const struct world_table *w, enum event_type type, unsigned skip)

@@ -9,13 +9,22 @@
 #include "policy/engine.h"
 #include "shm/segment.h"
 
-enum { TABLE_LISTED_MAX = 16, TABLE_COUNTERS = 4096, TABLE_EVENTS_MAX = 64 };
+enum { TABLE_LISTED_MAX = 16, TABLE_COUNTERS = 4096, TABLE_EVENTS_MAX = 64, TABLE_DNS_MAX = 64 };
 
 struct table_listed {
 	const char *check; /* exemptions; NULL: a ban */
 	enum list_key kind;
 	const char *key;
 	bool at_connect;
+};
+
+/* What the DNS says of a name. */
+struct table_dns {
+	const char *name;
+	uint16_t type;
+	struct dns_answer answer;
+	struct dns_record records[8];
+	unsigned started, awaited; /* how often it was asked for */
 };
 
 struct world_table {
@@ -36,6 +45,9 @@ struct world_table {
 	struct {
 		uint64_t tag, value;
 	} counters[TABLE_COUNTERS];
+	struct table_dns dns[TABLE_DNS_MAX]; /* what isn't in it has no answer: DNS_TIMEOUT */
+	unsigned dns_count;
+	unsigned dns_started, dns_awaited;     /* of all names */
 	struct event events[TABLE_EVENTS_MAX]; /* the first ones */
 	unsigned event_count;
 	uint64_t metrics[METRIC_COUNT];
@@ -75,6 +87,12 @@ struct decision fixture_send(struct fixture *f, const char *client, const char *
 
 void table_ban(struct world_table *w, enum list_key kind, const char *key);
 void table_exempt(struct world_table *w, const char *check, enum list_key kind, const char *key);
+/* An answer of the DNS, records as people write them: addresses, names, "10 mx.example.org"; a text
+ * as it is.  Up to eight, then NULL; none with any status but DNS_OK. */
+struct table_dns *table_dns(struct world_table *w, const char *name, uint16_t type,
+			    enum dns_status status, ...);
+#define table_records(w, name, type, ...) table_dns(w, name, type, DNS_OK, __VA_ARGS__, NULL)
+
 /* The next event of a type after the first `skip`; NULL: none. */
 const struct event *table_event(const struct world_table *w, enum event_type type, unsigned skip);
 /* A text field of it, "" if it has none; in a static buffer. */
