@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -305,7 +306,10 @@ static inline void *peer_accept(void *arg)
 
 	while ((fd = accept(p->listen_fd, NULL, NULL)) >= 0) {
 		struct peer_line *l = calloc(1, sizeof(*l));
+		int one = 1;
 
+		/* It answers each command with a write of its own. (Not for unix sockets.) */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		*l = (struct peer_line){p, fd, 0, fdopen(fd, "r"), true};
 		pthread_mutex_lock(&p->lock);
 		l->number = ++p->connections;
