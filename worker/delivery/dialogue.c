@@ -195,7 +195,7 @@ bool dialogue_refuses(struct dialogue *g)
 	g->refused = VERB_MAIL;
 	response_start(&g->reply);
 	g->reply.code = 553;
-	strcpy(g->reply.enhanced, "5.6.7");
+	memcpy(g->reply.enhanced, "5.6.7", 6);
 	g->reply.text_n = sizeof(text) - 1;
 	memcpy(g->reply.text, text, g->reply.text_n);
 	return true;

@@ -51,13 +51,7 @@ static int open_path(int base_fd, const char *path)
 	char *save = NULL;
 	int fd = openat(base_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (strlen(path) >= sizeof(copy)) {
-		if (fd >= 0)
-			close(fd);
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strcpy(copy, path);
+	snprintf(copy, sizeof(copy), "%s", path); /* MAILDIR_PATH_MAX is less */
 	for (char *p = strtok_r(copy, "/", &save); p && fd >= 0; p = strtok_r(NULL, "/", &save)) {
 		int next = open_or_make(fd, p);
 		int error = errno;
@@ -89,10 +83,7 @@ int maildir_file_try(int base_fd, const char *path)
 	char copy[PATH_BYTES];
 	char *slash;
 
-	if (strlen(path) >= sizeof(copy) - 4)
-		return ENAMETOOLONG;
-	strcpy(copy, path);
-	strcat(copy, "/tmp");
+	snprintf(copy, sizeof(copy), "%s/tmp", path);
 	/* The deepest directory that exists must be writable: tmp, or where it would be made. */
 	for (;;) {
 		if (faccessat(base_fd, copy, W_OK | X_OK, AT_EACCESS) == 0)

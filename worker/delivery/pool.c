@@ -21,12 +21,30 @@ struct pool_waiter {
 
 /* ---- The idle ones: newest first, so that those which aren't needed grow old */
 
-static void idle_unlink(struct host *h, struct hop *hop)
+static struct hop *idle_pop_oldest(struct host *h)
 {
-	*(hop->newer ? &hop->newer->older : &h->newest) = hop->older;
-	*(hop->older ? &hop->older->newer : &h->oldest) = hop->newer;
-	hop->newer = hop->older = NULL;
+	struct hop *hop = h->oldest;
+
+	h->oldest = hop->newer;
+	if (h->oldest)
+		h->oldest->older = NULL;
+	else
+		h->newest = NULL;
 	h->idle--;
+	return hop;
+}
+
+static struct hop *idle_pop_newest(struct host *h)
+{
+	struct hop *hop = h->newest;
+
+	h->newest = hop->older;
+	if (h->newest)
+		h->newest->newer = NULL;
+	else
+		h->oldest = NULL;
+	h->idle--;
+	return hop;
 }
 
 static int64_t idle_end_us(const struct host *h)
@@ -41,12 +59,8 @@ static void idle_expire(void *arg)
 	struct host *h = arg;
 	int64_t now_us = loop_now_us(h->routes->loop);
 
-	while (h->oldest && idle_end_us(h) <= now_us) {
-		struct hop *hop = h->oldest;
-
-		idle_unlink(h, hop);
-		pool_drop(hop, true);
-	}
+	while (h->oldest && idle_end_us(h) <= now_us)
+		pool_drop(idle_pop_oldest(h), true);
 	if (h->oldest)
 		timer_set(h->routes->loop, &h->timer, idle_end_us(h), idle_expire, h);
 }
@@ -54,8 +68,12 @@ static void idle_expire(void *arg)
 static void idle_link(struct host *h, struct hop *hop)
 {
 	hop->idle_since_us = loop_now_us(h->routes->loop);
+	hop->newer = NULL;
 	hop->older = h->newest;
-	*(h->newest ? &h->newest->newer : &h->oldest) = hop;
+	if (h->newest)
+		h->newest->newer = hop;
+	else
+		h->oldest = hop;
 	h->newest = hop;
 	h->idle++;
 	/* Moved only when it must fire earlier: a timer that fires for nothing is cheap. */
@@ -74,9 +92,8 @@ static bool idle_is_sound(struct hop *hop)
 static struct hop *idle_take(struct host *h)
 {
 	while (h->newest) {
-		struct hop *hop = h->newest;
+		struct hop *hop = idle_pop_newest(h);
 
-		idle_unlink(h, hop);
 		if (idle_is_sound(hop))
 			return hop;
 		pool_drop(hop, false);
@@ -86,12 +103,8 @@ static struct hop *idle_take(struct host *h)
 
 void pool_forget_idle(struct host *h)
 {
-	while (h->oldest) {
-		struct hop *hop = h->oldest;
-
-		idle_unlink(h, hop);
-		pool_drop(hop, true);
-	}
+	while (h->oldest)
+		pool_drop(idle_pop_oldest(h), true);
 	timer_clear(h->routes->loop, &h->timer);
 }
 
@@ -280,12 +293,8 @@ enum borrow_result pool_borrow(struct host *h, const struct session *s, bool fre
 		*out = NULL;
 		if (!h->first_waiter && !fresh && (*out = idle_take(h)))
 			return BORROW_OK;
-		if (fresh && h->open >= places(h) && h->oldest) {
-			struct hop *old = h->oldest;
-
-			idle_unlink(h, old);
-			pool_drop(old, true);
-		}
+		if (fresh && h->open >= places(h) && h->oldest)
+			pool_drop(idle_pop_oldest(h), true);
 		if (h->open < places(h) && !h->first_waiter) {
 			h->open++;
 		} else {

@@ -56,7 +56,7 @@ static void find_hostname(struct routes *r)
 	if (text_cstr(r->config->global.hostname, r->hostname, sizeof(r->hostname)) > 0)
 		return;
 	if (gethostname(r->hostname, sizeof(r->hostname)) != 0 || !r->hostname[0])
-		strcpy(r->hostname, "localhost");
+		text_cstr(LIT("localhost"), r->hostname, sizeof(r->hostname));
 	r->hostname[sizeof(r->hostname) - 1] = '\0';
 }
 

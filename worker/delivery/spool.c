@@ -440,17 +440,18 @@ enum spool_result spool_pieces(struct spool *s, uint64_t *offset, struct iovec *
 		s->at_offset = 0;
 	}
 	while (s->at && *n < room) {
+		const struct spool_chunk *c = s->at;
 		size_t skip = (size_t)(*offset - s->at_offset);
 
-		if (skip >= s->at->n) {
-			if (!s->at->next)
-				break;
-			s->at_offset += s->at->n;
-			s->at = s->at->next;
-			continue;
+		if (skip < c->n) {
+			iov[*n] = (struct iovec){(char *)c->bytes + skip, c->n - skip};
+			*offset += iov[(*n)++].iov_len;
+		} else if (c->next) { /* stays at the last one: more may be appended */
+			s->at_offset += c->n;
+			s->at = c->next;
+		} else {
+			break;
 		}
-		iov[*n] = (struct iovec){s->at->bytes + skip, s->at->n - skip};
-		*offset += iov[(*n)++].iov_len;
 	}
 	return SPOOL_OK;
 }
