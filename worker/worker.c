@@ -68,16 +68,23 @@ static void resume_doors(struct worker *w)
 		acceptor_resume(&w->doors[i].acceptor);
 }
 
+/* At its limit a worker leaves what comes to the others; with nobody to leave it to it goes on
+ * accepting, to say 421. */
+static void pause_or_resume(struct worker *w)
+{
+	if (w->smtp.session_count >= w->smtp.session_limit &&
+	    smtp_server_others_have_room(&w->smtp))
+		pause_doors(w);
+	else
+		resume_doors(w);
+}
+
 static void on_connection(void *arg, int fd, const struct sockaddr *peer, socklen_t len)
 {
 	struct door *d = arg;
-	struct worker *w = d->worker;
 
-	smtp_server_accept(&w->smtp, d->listener, fd, peer, len);
-	/* The other workers, or later we, take what comes now.  Where no worker may, it is told so.
-	 */
-	if (w->smtp.session_count >= w->smtp.session_limit && smtp_server_has_room(&w->smtp))
-		pause_doors(w);
+	smtp_server_accept(&d->worker->smtp, d->listener, fd, peer, len);
+	pause_or_resume(d->worker);
 }
 
 static void on_exhausted(void *arg, int fd)
@@ -183,6 +190,7 @@ static void on_second(void *arg)
 	atomic_store(&sv->slot->stress, sv->stress);
 	atomic_store(&sv->slot->spool_bytes, w->spool.memory_used);
 	worker_world_open(&w->world);
+	pause_or_resume(w);
 	timer_set(w->loop, &w->heartbeat, loop_now_us(w->loop) + SECOND_US, on_second, w);
 }
 

@@ -47,9 +47,26 @@ void smtp_server_turn_away(struct smtp_server *sv, int fd, enum reply_id why)
 	(void)!send(fd, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+bool smtp_server_others_have_room(const struct smtp_server *sv)
+{
+	for (unsigned i = 0; i < SEGMENT_PROCESSES; i++) {
+		const struct process_slot *p = &sv->seg->processes[i];
+
+		if (i != sv->process && p->role == ROLE_WORKER &&
+		    atomic_load_explicit(&p->pid, memory_order_relaxed) != 0 &&
+		    atomic_load_explicit(&p->draining, memory_order_relaxed) == 0 &&
+		    atomic_load_explicit(&p->sessions, memory_order_relaxed) < sv->session_limit)
+			return true;
+	}
+	return false;
+}
+
 bool smtp_server_has_room(const struct smtp_server *sv)
 {
 	uint64_t all = 0;
+
+	if (sv->session_count >= sv->session_limit)
+		return false;
 
 	for (unsigned i = 0; i < SEGMENT_PROCESSES; i++) {
 		const struct process_slot *p = &sv->seg->processes[i];

@@ -61,7 +61,9 @@ void smtp_server_drain(struct smtp_server *sv);
 /* Ends those that still live, as soon as they wait. */
 void smtp_server_cancel_all(struct smtp_server *sv);
 
-/* Sessions of all workers, and whether one more may be. */
+/* Whether one more session may be: in this worker, and in all. */
 bool smtp_server_has_room(const struct smtp_server *sv);
+/* Whether there is another worker, not at its limit, that takes connections. */
+bool smtp_server_others_have_room(const struct smtp_server *sv);
 
 #endif
