@@ -97,17 +97,18 @@ static int spare(struct tool *t, const char *check, struct list_entry *e)
 /* In the table, by way of the keeper, and in the list of blocks. */
 static int lift(struct tool *t, const char *check, const struct list_entry *e)
 {
-	char note[1024];
+	char note[1024], who[LIST_KEY_MAX];
 	uint64_t tags[TAGS];
 	bool was_blocked = false;
 
+	tool_client_shown(text_of(e->key), who, sizeof(who));
 	tool_wait_keeper(t);
 	if (t->attached) {
 		const struct table *table = &t->segment.table;
 
 		tags_of(table, &e->net.ip, tags);
 		was_blocked = table_mark_read(table, tags[0], clock_boot_us()) != 0;
-		snprintf(note, sizeof(note), "blocks del %s (%s), by %s%s%s", e->key, check,
+		snprintf(note, sizeof(note), "blocks del %s (%s), by %s%s%s", who, check,
 			 tool_user(t), t->options.reason ? ": " : "",
 			 t->options.reason ? t->options.reason : "");
 		int status = tool_forget(t, tags, TAGS, note);
@@ -119,7 +120,7 @@ static int lift(struct tool *t, const char *check, const struct list_entry *e)
 
 	if (rc && rc != MDB_NOTFOUND)
 		return tool_fail(EXIT_STORE, "cannot remove the block: %s", store_error(rc));
-	return rc == MDB_NOTFOUND && !was_blocked ? tool_fail(EXIT_NO, "%s is not blocked", e->key)
+	return rc == MDB_NOTFOUND && !was_blocked ? tool_fail(EXIT_NO, "%s is not blocked", who)
 						  : EXIT_YES;
 }
 

@@ -122,7 +122,7 @@ static int list_one(const char *check, const struct list_entry *e, void *arg)
 		return 0;
 	if (hits_find(&l->tool->events, e->id, &hits) != ANSWER_YES)
 		hits = (struct hits){0};
-	if (e->kind == LIST_CLIENT && e->net.bits == 128) {
+	if (!json && e->kind == LIST_CLIENT && e->net.bits == 128) {
 		char address[IP_TEXT_MAX];
 
 		snprintf(what, sizeof(what), "client:%s", ip_format(&e->net.ip, address));

@@ -2,8 +2,6 @@
 #include "master/admin/tool.h"
 
 #include "master/admin/output.h"
-#include "policy/check.h"
-#include "policy/suggest.h"
 #include "shm/base/clock.h"
 #include "shm/base/ip.h"
 #include "shm/requests.h"
@@ -192,83 +190,6 @@ const char *tool_user(const struct tool *t)
 	return login && *login ? login : "root";
 }
 
-static enum list_key guess_kind(struct text t)
-{
-	struct net net;
-	if (net_parse(t, &net) || text_find(t, '/') < t.n)
-		return LIST_CLIENT;
-	if (t.n && t.p[0] == '@')
-		return LIST_DOMAIN;
-	return text_find(t, '@') < t.n ? LIST_ADDRESS : LIST_DOMAIN;
-}
-
-bool tool_parse_key(const char *typed, struct list_entry *e)
-{
-	char message[256];
-	struct buf err = buf_over(message, sizeof(message));
-	struct text t = text_of(typed), kind, rest;
-	if (text_split(t, ':', &kind, &rest) && text_eq(kind, LIT("sender")))
-		e->kind =
-		    text_find(rest, '@') < rest.n && rest.p[0] != '@' ? LIST_ADDRESS : LIST_DOMAIN;
-	else if (!text_split(t, ':', &kind, &rest) || !list_key_find(kind, &e->kind)) {
-		rest = t;
-		e->kind = guess_kind(t);
-	}
-	if (e->kind == LIST_DOMAIN && rest.n && rest.p[0] == '@')
-		rest = text_make(rest.p + 1, rest.n - 1);
-	if (!list_key_normalize(e->kind, rest, e->key, &err)) {
-		tool_fail(EXIT_WRONG, "\"%s\": %s", typed, message);
-		return false;
-	}
-	if (e->kind == LIST_CLIENT)
-		net_parse(text_of(e->key), &e->net);
-	return true;
-}
-
-static void without_dashes(const char *s, char *dst, size_t size)
-{
-	size_t n = 0;
-
-	for (; *s && n + 1 < size; s++) {
-		if (*s != '-' && *s != '_')
-			dst[n++] = *s;
-	}
-	dst[n] = '\0';
-}
-
-/* The check whose name begins so, dashes aside: "emptyreply". */
-static const char *begun_check(const char *typed)
-{
-	char wanted[64], name[64];
-
-	without_dashes(typed, wanted, sizeof(wanted));
-	for (int i = 0; i < CHECK_COUNT; i++) {
-		without_dashes(check_row((enum check_id)i)->name, name, sizeof(name));
-		if (strlen(wanted) > 2 && strncmp(name, wanted, strlen(wanted)) == 0)
-			return check_row((enum check_id)i)->name;
-	}
-	return NULL;
-}
-
-const char *tool_find_check(const char *typed, bool star)
-{
-	struct suggestion near;
-	const struct check_row *row = check_find(text_of(typed));
-
-	if (row)
-		return row->name;
-	if (star && strcmp(typed, "*") == 0)
-		return "*";
-	suggest_begin(&near, text_of(typed));
-	for (int i = 0; i < CHECK_COUNT; i++)
-		suggest_offer(&near, text_of(check_row((enum check_id)i)->name));
-	const char *best = near.best[0] ? near.best : begun_check(typed);
-
-	tool_fail(EXIT_WRONG, "no check \"%s\"%s%s.  All: gatepost checks", typed,
-		  best ? "; nearest: " : "", best ? best : "");
-	return NULL;
-}
-
 bool tool_parse_expiry(const struct tool *t, const char *option, const char *value,
 		       int64_t *expires_wall_us)
 {
@@ -313,28 +234,4 @@ void tool_print_facts(const struct list_entry *e)
 		fputs(": ", stdout);
 		print_clean(stdout, e->reason);
 	}
-}
-
-char *tool_key_shown(const struct list_entry *e, char dst[LIST_KEY_MAX + 16])
-{
-	if (e->kind != LIST_CLIENT)
-		snprintf(dst, LIST_KEY_MAX + 16, "%s%s%s",
-			 e->kind == LIST_DOMAIN || e->kind == LIST_ADDRESS ? ""
-									   : list_key_name(e->kind),
-			 e->kind == LIST_DOMAIN || e->kind == LIST_ADDRESS ? "" : ":", e->key);
-	else if (e->net.bits == 128)
-		ip_format(&e->net.ip, dst);
-	else
-		net_format(&e->net, dst);
-	return dst;
-}
-
-void tool_client_shown(struct text key, char *dst, size_t size)
-{
-	struct net net;
-
-	if (net_parse(key, &net) && net.bits == 128 && size >= IP_TEXT_MAX)
-		ip_format(&net.ip, dst);
-	else
-		text_cstr(key, dst, size);
 }
