@@ -3,6 +3,7 @@
 
 #include "shm/base/clock.h"
 #include "shm/keeper_parts.h"
+#include "shm/rates.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -125,6 +126,7 @@ static void serve(struct keeper *k)
 		int64_t now = clock_mono_us();
 
 		beat(k);
+		rates_note(k->seg, clock_boot_us());
 		if (should_end(k, now))
 			return;
 		bool more = keeper_drain(k);

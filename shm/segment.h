@@ -19,7 +19,7 @@
 
 /* Raised at every change of a struct that stands in the segment (a new metric is noticed without).
  */
-#define SEGMENT_LAYOUT 1
+#define SEGMENT_LAYOUT 2
 /* Two generations of at most 64 workers, and the keeper and its like. */
 #define SEGMENT_PROCESSES            144
 #define SEGMENT_WORKERS_MAX          64
@@ -64,6 +64,17 @@ struct session_slot {
 	_Atomic uint64_t tags[2];
 };
 
+/* The sums of all metrics now and then (shm/rates.h). */
+#define RATE_NOTES 8
+struct rate_note {
+	_Atomic int64_t boot_us; /* 0: none, or it is being written */
+	_Atomic uint64_t sums[METRIC_COUNT];
+};
+struct rate_notes {
+	_Atomic uint32_t last; /* counts up; the newest is last % RATE_NOTES */
+	struct rate_note notes[RATE_NOTES];
+};
+
 struct segment_header {
 	char magic[8]; /* "gatepost" */
 	uint32_t layout;
@@ -82,6 +93,7 @@ struct segment_header {
 	_Atomic uint64_t next_incident;
 	_Atomic uint32_t keeper_futex; /* rings' producers wake the keeper here */
 	_Atomic uint32_t keeper_asleep;
+	struct rate_notes notes;
 };
 
 struct segment {

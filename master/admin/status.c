@@ -3,6 +3,7 @@
 #include "master/admin/tool.h"
 #include "master/version.h"
 #include "shm/base/clock.h"
+#include "shm/rates.h"
 
 #include <stdio.h>
 #include <sys/types.h>
@@ -34,47 +35,68 @@ static bool process_use(int pid, uint64_t *rss_bytes, uint64_t *cpu_ms)
 	return true;
 }
 
-static void process_row(struct table_out *table, const struct process_slot *p, const char *name,
-			int pid, int64_t started_boot_us)
+/* How a row reads: in JSON seconds and bytes. */
+static void use_format(bool json, int pid, char cpu[24], char rss[32])
 {
-	char id[16], up[24] = "", sessions[16], cpu[24] = "", rss[24] = "", restarts[16],
-		     generation[16], stress[8];
 	uint64_t rss_bytes, cpu_ms;
+
+	cpu[0] = rss[0] = '\0';
+	if (!process_use(pid, &rss_bytes, &cpu_ms))
+		return;
+	snprintf(cpu, 24, json ? "%.2f" : "%.1f s", (double)cpu_ms / 1000);
+	if (json)
+		snprintf(rss, 32, "%llu", (unsigned long long)rss_bytes);
+	else
+		snprintf(rss, 32, "%llu MB", (unsigned long long)((rss_bytes + (1 << 19)) >> 20));
+}
+
+static void up_format(bool json, int64_t us, char dst[32])
+{
+	if (json)
+		snprintf(dst, 32, "%lld", (long long)(us / SECOND_US));
+	else
+		span_format(us / SECOND_US * SECOND_US, dst);
+}
+
+static void process_row(struct table_out *table, const struct process_slot *p, const char *name,
+			int pid, int64_t up_us)
+{
+	char id[16], up[32] = "", sessions[16], cpu[24], rss[32], restarts[16], generation[16];
+	char stress[8];
+
 	snprintf(id, sizeof(id), "%d", pid);
-	if (started_boot_us)
-		duration_format((clock_boot_us() - started_boot_us) / SECOND_US * SECOND_US, up);
-	if (process_use(pid, &rss_bytes, &cpu_ms)) {
-		snprintf(cpu, sizeof(cpu), "%.1f s", (double)cpu_ms / 1000);
-		size_format(rss_bytes >> 20 << 20, rss);
-	}
+	up_format(table->json, up_us, up);
+	use_format(table->json, pid, cpu, rss);
 	snprintf(sessions, sizeof(sessions), "%u", p ? atomic_load(&p->sessions) : 0);
 	snprintf(restarts, sizeof(restarts), "%u", p ? p->restarts : 0);
 	snprintf(generation, sizeof(generation), "%u", p ? p->generation : 0);
 	snprintf(stress, sizeof(stress), "%u", p ? atomic_load(&p->stress) : 0);
 	const bool worker = p && p->role == ROLE_WORKER;
+
 	table_row(table, name, id, up, worker ? generation : "", worker ? sessions : "",
 		  worker ? stress : "", cpu, rss, p ? restarts : "",
 		  p && atomic_load(&p->draining) ? "draining" : "");
 }
 
-static void print_processes(const struct segment *s, bool json)
+static void print_processes(const struct segment *s, int64_t up_us, bool json)
 {
 	struct table_out table;
+
 	table_begin(&table, json,
-		    "PROCESS PID UP GENERATION SESSIONS STRESS CPU RSS RESTARTS STATE",
-		    1U << 1 | 1U << 3 | 1U << 4 | 1U << 5 | 1U << 8);
-	process_row(&table, NULL, "master", atomic_load(&s->header->master_pid), 0);
+		    "PROCESS PID UP GENERATION SESSIONS STRESS CPU RSS RESTARTS STATE", 0x1FE);
+	process_row(&table, NULL, "master", atomic_load(&s->header->master_pid), up_us);
 	for (unsigned i = 0; i < SEGMENT_PROCESSES; i++) {
 		const struct process_slot *p = &s->processes[i];
 		char name[32];
 		const int pid = atomic_load(&p->pid);
+
 		if (pid == 0)
 			continue;
 		if (p->role == ROLE_WORKER)
 			snprintf(name, sizeof(name), "worker %u", p->index + 1);
 		else
 			snprintf(name, sizeof(name), "%s", role_name((enum role)p->role));
-		process_row(&table, p, name, pid, p->started_boot_us);
+		process_row(&table, p, name, pid, clock_boot_us() - p->started_boot_us);
 	}
 	table_end(&table);
 }
@@ -94,92 +116,137 @@ static uint32_t sessions_now(const struct segment *s, uint32_t *stress)
 	return sum;
 }
 
-static const struct {
-	const char *name;
-} metric_names[] = {
-#define METRIC(name, type, help) {#name},
-#include "shm/metrics.def"
-#undef METRIC
-};
+/* {"connections": 1, ...} */
+static void json_metrics(const char *name, const uint64_t values[METRIC_COUNT])
+{
+	printf(",\n \"%s\": {", name);
+	for (int m = 0; m < METRIC_COUNT; m++)
+		printf("%s\"%s\": %llu", m ? ", " : "", metric_name((enum metric)m),
+		       (unsigned long long)values[m]);
+	putchar('}');
+}
 
-static void print_json(const struct tool *t)
+static void print_json(const struct tool *t, int64_t up_us)
 {
 	const struct segment *s = &t->segment;
+	const uint32_t mode = atomic_load(&s->header->mode);
+	uint64_t sums[METRIC_COUNT], grown[METRIC_COUNT];
 	uint32_t stress;
 	const uint32_t sessions = sessions_now(s, &stress);
-	const uint32_t mode = atomic_load(&s->header->mode);
-	printf("{\"version\": \"%s\", \"generation\": %u, \"mode\": \"%s\", \"sessions\": %u, "
-	       "\"stress\": %u, "
-	       "\"worker_deaths\": %llu,\n \"metrics\": {",
-	       GATEPOST_VERSION, atomic_load(&s->header->generation),
+	const int64_t over_us = rates_last_minute(s, clock_boot_us(), grown);
+
+	for (int m = 0; m < METRIC_COUNT; m++)
+		sums[m] = metric_sum(s, (enum metric)m);
+	printf("{\"version\": \"%s\", \"hostname\": ", GATEPOST_VERSION);
+	json_text(t->config->global.hostname);
+	printf(", \"up\": %lld, \"generation\": %u, \"mode\": \"%s\", \"sessions\": %u, "
+	       "\"stress\": %u, \"worker_deaths\": %llu",
+	       (long long)(up_us / SECOND_US), atomic_load(&s->header->generation),
 	       mode < 3 ? run_modes[mode] : "?", sessions, stress,
 	       (unsigned long long)atomic_load(&s->header->worker_deaths));
-	for (int m = 0; m < METRIC_COUNT; m++)
-		printf("%s\"%s\": %llu", m ? ", " : "", metric_names[m].name,
-		       (unsigned long long)metric_sum(s, (enum metric)m));
-	printf("},\n \"processes\": ");
-	print_processes(s, true);
+	json_metrics("metrics", sums);
+	printf(",\n \"last_minute_seconds\": %.1f", (double)over_us / SECOND_US);
+	json_metrics("last_minute", grown);
+	fputs(",\n \"processes\": ", stdout);
+	print_processes(s, up_us, true);
 	puts("}");
 }
 
-static void print_sums(const struct segment *s)
+static const struct {
+	enum metric metric;
+	const char *name;
+	bool always;
+} shown[] = {
+    {METRIC_messages_accepted, "accepted", true},
+    {METRIC_messages_refused, "refused 5xx", true},
+    {METRIC_messages_deferred, "deferred 4xx", true},
+    {METRIC_would_refuse, "would refuse (monitor)", false},
+    {METRIC_undecided, "undecided", true},
+    {METRIC_connections, "connections", true},
+    {METRIC_sessions_refused, "sessions refused", false},
+    {METRIC_hop_failures, "next-hop failures", false},
+    {METRIC_events_dropped, "events dropped", false},
+};
+
+static void print_sums(const char *label, const uint64_t values[METRIC_COUNT])
 {
-	static const struct {
-		enum metric metric;
-		const char *name;
-	} shown[] = {
-	    {METRIC_connections, "connections"},
-	    {METRIC_messages_accepted, "accepted"},
-	    {METRIC_messages_refused, "refused 5xx"},
-	    {METRIC_messages_deferred, "deferred 4xx"},
-	    {METRIC_would_refuse, "would refuse (monitor)"},
-	    {METRIC_undecided, "undecided"},
-	    {METRIC_sessions_refused, "sessions refused"},
-	    {METRIC_hop_failures, "next-hop failures"},
-	    {METRIC_events_dropped, "events dropped"},
-	};
-	fputs("since the start", stdout);
-	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
-		printf("   %s %llu", shown[i].name,
-		       (unsigned long long)metric_sum(s, shown[i].metric));
+	char count[32];
+
+	printf("%-14s", label);
+	for (size_t i = 0, n = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		if (shown[i].always || values[shown[i].metric])
+			printf("%s%s %s", n++ ? "   " : "", shown[i].name,
+			       count_format(false, values[shown[i].metric], count));
+	}
 	putchar('\n');
+}
+
+static void print_rates(const struct segment *s)
+{
+	uint64_t values[METRIC_COUNT];
+	char label[64], span[32];
+	const int64_t over_us = rates_last_minute(s, clock_boot_us(), values);
+
+	if (over_us >= 55 * SECOND_US)
+		print_sums("last minute", values);
+	else if (over_us > 0) {
+		snprintf(label, sizeof(label), "last %s", span_format(over_us, span));
+		print_sums(label, values);
+	}
+	for (int m = 0; m < METRIC_COUNT; m++)
+		values[m] = metric_sum(s, (enum metric)m);
+	print_sums("since start", values);
+}
+
+static void print_mode(uint32_t mode)
+{
+	const bool colour = isatty(STDOUT_FILENO);
+
+	if (mode == RUN_ENFORCE || mode >= 3)
+		return;
+	printf("%sMODE IS %s: %s%s\n", colour ? "\033[1;31m" : "",
+	       mode == RUN_SOFT ? "SOFT" : "MONITOR",
+	       mode == RUN_SOFT ? "every refusal is only deferred" : "nothing is refused",
+	       colour ? "\033[0m" : "");
+}
+
+static void print_head(const struct tool *t, int64_t up_us)
+{
+	const struct segment *s = &t->segment;
+	char loaded[40], up[32], count[32];
+	uint32_t stress;
+	const uint32_t sessions = sessions_now(s, &stress);
+
+	printf("gatepostd %s on %.*s, up %s, generation %u (loaded %s), %s session%s, stress %u of "
+	       "3\n",
+	       GATEPOST_VERSION, TEXT(t->config->global.hostname),
+	       span_format(up_us / SECOND_US * SECOND_US, up), atomic_load(&s->header->generation),
+	       minute_format(s->header->loaded_wall_us, loaded),
+	       count_format(false, sessions, count), sessions == 1 ? "" : "s", stress);
 }
 
 static int status_show(struct tool *t, int argc, char **argv)
 {
-	char loaded[40], up[24];
-	uint32_t stress;
 	(void)argc;
 	(void)argv;
 	if (!tool_attach(t))
 		return tool_fail(EXIT_NO, "no gatepostd runs on state-dir %.*s",
 				 TEXT(t->config->global.state_dir));
+	const struct segment *s = &t->segment;
+	const int64_t up_us = t->now_wall_us - s->header->started_wall_us;
+
 	if (t->options.json) {
-		print_json(t);
+		print_json(t, up_us);
 		return EXIT_YES;
 	}
-	const struct segment *s = &t->segment;
-	const uint32_t mode = atomic_load(&s->header->mode);
-	const uint32_t sessions = sessions_now(s, &stress);
-	duration_format((t->now_wall_us - s->header->started_wall_us) / SECOND_US * SECOND_US, up);
-	printf(
-	    "gatepostd %s on %.*s, up %s, generation %u (loaded %s), %u sessions, stress %u of 3\n",
-	    GATEPOST_VERSION, TEXT(t->config->global.hostname), up,
-	    atomic_load(&s->header->generation), wall_format(s->header->loaded_wall_us, loaded),
-	    sessions, stress);
-	if (mode != RUN_ENFORCE && mode < 3) {
-		const bool colour = isatty(STDOUT_FILENO);
-		printf("%sMODE IS %s: %s%s\n", colour ? "\033[1;31m" : "",
-		       mode == RUN_SOFT ? "SOFT" : "MONITOR",
-		       mode == RUN_SOFT ? "every refusal is only deferred" : "nothing is refused",
-		       colour ? "\033[0m" : "");
-	}
-	print_processes(s, false);
-	print_sums(s);
+	print_head(t, up_us);
+	print_mode(atomic_load(&s->header->mode));
+	print_processes(s, up_us, false);
+	print_rates(s);
 	return EXIT_YES;
 }
 
 const struct command status_commands[] = {
-    {"status", "", "", 0, 0, 0, status_show, "the processes, sessions, sums"},
+    {"status", "", "", 0, 0, 0, status_show, "the processes, sessions, rates"},
     {0},
 };
