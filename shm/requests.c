@@ -59,7 +59,8 @@ int requests_put(struct store *events, const uint64_t *tags, size_t n, const cha
 
 	if (n > REQUEST_TAGS_MAX)
 		return EINVAL;
-	memcpy(r.tags, tags, n * sizeof(*tags));
+	if (n > 0)
+		memcpy(r.tags, tags, n * sizeof(*tags));
 	text_cstr(text_of(note), r.note, sizeof(r.note));
 	int rc = store_write(events, put_request, &p);
 

@@ -70,14 +70,14 @@ static bool next_recipient(struct text *local, void *arg)
 static int said_no(const struct tool *t, const struct recipients_change *c)
 {
 	const uint64_t was = c->removed + c->kept;
+	const uint64_t percent = was ? c->removed * 100 / was : 0;
 	char gone[32], all[32];
 
 	return tool_fail(EXIT_NO,
 			 "%s would remove %s of %s addresses (%llu %%): nothing changed; --force "
 			 "if that is meant",
 			 t->input_name, count_format(false, c->removed, gone),
-			 count_format(false, was, all),
-			 was ? (unsigned long long)(c->removed * 100 / was) : 0);
+			 count_format(false, was, all), (unsigned long long)percent);
 }
 
 static void print_import_json(const struct reading *r, const struct recipients_change *c)

@@ -153,19 +153,19 @@ static void print_json(const struct tool *t, int64_t up_us)
 }
 
 static const struct {
-	enum metric metric;
 	const char *name;
+	enum metric metric;
 	bool always;
 } shown[] = {
-    {METRIC_messages_accepted, "accepted", true},
-    {METRIC_messages_refused, "refused 5xx", true},
-    {METRIC_messages_deferred, "deferred 4xx", true},
-    {METRIC_would_refuse, "would refuse (monitor)", false},
-    {METRIC_undecided, "undecided", true},
-    {METRIC_connections, "connections", true},
-    {METRIC_sessions_refused, "sessions refused", false},
-    {METRIC_hop_failures, "next-hop failures", false},
-    {METRIC_events_dropped, "events dropped", false},
+    {"accepted", METRIC_messages_accepted, true},
+    {"refused 5xx", METRIC_messages_refused, true},
+    {"deferred 4xx", METRIC_messages_deferred, true},
+    {"would refuse (monitor)", METRIC_would_refuse, false},
+    {"undecided", METRIC_undecided, true},
+    {"connections", METRIC_connections, true},
+    {"sessions refused", METRIC_sessions_refused, false},
+    {"next-hop failures", METRIC_hop_failures, false},
+    {"events dropped", METRIC_events_dropped, false},
 };
 
 static void print_sums(const char *label, const uint64_t values[METRIC_COUNT])
