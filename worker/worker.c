@@ -265,6 +265,7 @@ static bool open_as_root(struct worker *w, struct buf *err)
 	if (segment_attach(w->start->segment_fd, true, &w->seg) != 0)
 		return fail(err, "cannot map the shared memory");
 	w->smtp.slot = &w->seg.processes[w->start->process];
+	w->smtp.slot->started_boot_us = clock_boot_us();
 	w->loop = loop_new();
 	if (!w->loop)
 		return fail(err, "cannot make an event loop");

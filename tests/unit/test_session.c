@@ -68,6 +68,7 @@ static void open_server(const char *options)
 	slot = segment_take_process(&seg, ROLE_WORKER, 0, 1);
 	atomic_store(&slot->pid, getpid());
 	loop = loop_new();
+	task_measure_stacks(loop);
 	offload = offload_new(loop, 1);
 	place = (struct spool_place){.offload = offload,
 				     .dir_fd = open(dir, O_RDONLY | O_DIRECTORY),
@@ -103,6 +104,9 @@ static void close_server(void)
 	ck_assert_uint_eq(sv.session_count, 0);
 	ck_assert_uint_eq(task_count(loop), 0);
 	ck_assert_uint_eq(place.memory_used, 0);
+	/* Measured: 12 KiB for a message into a Maildir.  Half of a stack is reserve for
+	 * handshakes. */
+	ck_assert_uint_le(task_stack_high_water(loop), TASK_STACK_BYTES / 2);
 	ck_assert_uint_eq(slots_reap(&seg, sv.process, clock_boot_us()), 0);
 	routes_close(sv.routes);
 	offload_free(offload);

@@ -135,6 +135,8 @@ static void judge(struct smtp_session *ss, struct recipient *r)
 		return;
 	}
 	add(&ss->tx, r);
+	/* What was refused before is no longer what became of the transaction. */
+	ss->log = (struct message_log){.check = -1, .start_us = ss->log.start_us};
 	ss->state = SMTP_RCPT;
 	reply_ok(ss, 250, "2.1.5", "Ok");
 }
