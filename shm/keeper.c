@@ -174,10 +174,12 @@ int keeper_run(struct segment *seg, const struct keeper_options *o)
 	}
 	k->seg = seg;
 	k->options = o;
+	keeper_counters_restore(k);
 	keeper_stores_tend(k, clock_mono_us());
 	keeper_stores_positions(k);
 	serve(k);
 	drain_last(k);
+	keeper_counters_save(k, clock_mono_us());
 	keeper_stores_close(k);
 	free(k);
 	return 0;

@@ -37,8 +37,8 @@ struct keeper {
 	bool lists_open, events_open;
 	uint64_t position[SEGMENT_PROCESSES];
 	unsigned first_ring; /* of the next batch */
-	int64_t open_at_us, expire_at_us, readers_at_us, orphaned_at_us;
-	struct log_limit senseless, unwritten, unopened, unexpired;
+	int64_t open_at_us, expire_at_us, readers_at_us, snapshot_at_us, orphaned_at_us;
+	struct log_limit senseless, unwritten, unopened, unexpired, unsaved;
 	struct keeper_batch batch;
 };
 
@@ -60,5 +60,9 @@ void keeper_stores_positions(struct keeper *k);
 /* Something is wrong with events/: it is opened anew after a while. */
 void keeper_stores_drop_events(struct keeper *k);
 void keeper_stores_close(struct keeper *k);
+
+/* keeper_counters.c: counters over a restart (shm/snapshot.h). */
+void keeper_counters_restore(struct keeper *k);
+void keeper_counters_save(struct keeper *k, int64_t now_mono_us);
 
 #endif

@@ -94,6 +94,8 @@ void keeper_stores_tend(struct keeper *k, int64_t now_mono_us)
 		expire(k, now_mono_us);
 	if (now_mono_us >= k->readers_at_us)
 		clear_readers(k, now_mono_us);
+	if (now_mono_us >= k->snapshot_at_us)
+		keeper_counters_save(k, now_mono_us);
 }
 
 void keeper_stores_drop_events(struct keeper *k)

@@ -93,6 +93,7 @@ struct segment_header {
 	_Atomic uint64_t next_incident;
 	_Atomic uint32_t keeper_futex; /* rings' producers wake the keeper here */
 	_Atomic uint32_t keeper_asleep;
+	_Atomic uint32_t counters_restored; /* shm/snapshot.h */
 	struct rate_notes notes;
 };
 

@@ -193,6 +193,14 @@ class Daemon:
                 out.append(f.read())
         return out
 
+    def restart(self):
+        """Ends it in good order and starts it again on the same state."""
+        before = self.log().count("serving: generation")
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(PATIENCE)
+        self.start(wait=False)
+        self.wait_log("serving: generation", count=before + 1)
+
     def stop(self):
         """Ends it and removes what it left; its log must hold no sanitizer's complaint."""
         if self.process and self.process.poll() is None:

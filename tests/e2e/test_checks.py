@@ -408,6 +408,25 @@ def test_dictionary_attack(start):
         assert c.rcpt("known@list.test") == 250
 
 
+def test_limits_and_blocks_outlive_a_restart(start):
+    d = start(sections=LIST + 'check "dictionary-attack" { unknown = "3/1h" share = 50 block = "1h" }',
+              limits='limit "client" { by = "ip4/32" messages = { "2/1h" } }')
+    fill_list(d)
+    with d.client(source="127.0.0.5") as c:
+        c.mail()
+        for i in range(3):
+            c.rcpt(f"guess{i}@list.test")
+    with d.client(source="127.0.0.6") as c:
+        assert c.message() == 250
+        assert c.message() == 250
+    d.restart()
+    with d.client(source="127.0.0.5") as c:
+        c.mail()
+        refused(c.rcpt("known@list.test"), "550 5.7.1 Dictionary attack detected")
+    with d.client(source="127.0.0.6") as c:
+        refused(plain(c), "450 4.7.1 You can only send 2 msgs per 1h")
+
+
 def test_a_large_provider_is_no_dictionary_attack(start):
     d = start(sections=LIST + 'check "dictionary-attack" { unknown = "5/1h" share = 50 block = "1h" }',
               options={"workers": 1})
