@@ -1,6 +1,8 @@
 /* Process slots of the segment, and the metrics that stand in them. */
 #include "shm/segment.h"
 
+#include "shm/base/clock.h"
+
 const char *role_name(enum role role)
 {
 	switch (role) {
@@ -26,6 +28,7 @@ struct process_slot *segment_take_process(struct segment *seg, enum role role, u
 		memset(slot, 0, sizeof(*slot));
 		slot->index = index;
 		slot->generation = generation;
+		slot->started_boot_us = clock_boot_us();
 		atomic_store(&slot->role, role);
 		return slot;
 	}

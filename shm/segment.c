@@ -123,6 +123,8 @@ int segment_create(uint64_t table_entries, uint32_t ring_bytes, const struct sip
 	out->header->table_entries = entries;
 	out->header->key = *key;
 	out->header->started_wall_us = clock_wall_us();
+	/* the first note: all sums were 0 */
+	atomic_store(&out->header->notes.notes[0].boot_us, clock_boot_us());
 	memcpy(out->header->magic, MAGIC, sizeof(MAGIC));
 	return fd;
 }

@@ -38,7 +38,7 @@ const char *metric_name(enum metric m); /* as in metrics.def */
 const char *metric_help(enum metric m);
 
 /* What everybody may know of one process.  Written by the process itself, but for pid, role, index,
- * generation and restarts, which are the master's. */
+ * generation, restarts and the start, which are the master's. */
 struct process_slot {
 	_Atomic int32_t pid;   /* 0 until the master has forked it */
 	_Atomic uint32_t role; /* ROLE_NONE: free */
@@ -46,7 +46,7 @@ struct process_slot {
 	uint32_t generation;
 	uint32_t restarts; /* of this role and index, since the master started */
 	_Atomic uint32_t draining;
-	int64_t started_boot_us;
+	int64_t started_boot_us; /* when the slot was taken for it */
 	_Atomic int64_t heartbeat_boot_us;
 	_Atomic uint32_t sessions;
 	_Atomic uint32_t stress; /* the worker's own level, 0..3 */

@@ -4,6 +4,7 @@
 #include "shm/base/clock.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* An import that would take away more than this share of a list wants --force. */
@@ -82,11 +83,11 @@ static int said_no(const struct tool *t, const struct recipients_change *c)
 
 static void print_import_json(const struct reading *r, const struct recipients_change *c)
 {
-	printf("{\"lines\": %lu, \"addresses\": %llu, \"repeated\": %llu, \"refused\": %lu, "
-	       "\"new\": %llu, \"gone\": %llu, \"kept\": %llu}\n",
-	       r->number, (unsigned long long)(c->added + c->kept), (unsigned long long)c->repeated,
-	       r->refused, (unsigned long long)c->added, (unsigned long long)c->removed,
-	       (unsigned long long)c->kept);
+	printf("{\"lines\": %lu, \"addresses\": %" PRIu64 ", \"repeated\": %" PRIu64
+	       ", \"refused\": %lu, \"new\": %" PRIu64 ", \"gone\": %" PRIu64 ", \"kept\": %" PRIu64
+	       "}\n",
+	       r->number, c->added + c->kept, c->repeated, r->refused, c->added, c->removed,
+	       c->kept);
 }
 
 static void print_import(const struct reading *r, const struct recipients_change *c, double seconds)

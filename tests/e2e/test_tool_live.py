@@ -218,6 +218,8 @@ def test_status(edge):
         assert s["mode"] == "enforce" and s["generation"] == 1 and s["sessions"] == 1 and s["stress"] == 0
         assert s["metrics"]["messages_accepted"] == 1 and s["metrics"]["messages_refused"] >= 1
         assert [p["process"] for p in s["processes"]][:1] == ["master"]
+        assert all(0 <= p["up"] <= 120 and p["rss"] > 0 for p in s["processes"])
+        assert s["last_minute"]["messages_accepted"] == 1 and 0 < s["last_minute_seconds"] < 70
         assert {"keeper", "worker 1", "worker 2"} <= {p["process"] for p in s["processes"]}
         shown = d.tool("status").stdout
     assert re.match(r"gatepostd \S+ on mx1\.test, up ", shown) and "1 session, stress 0 of 3" in shown

@@ -10,7 +10,7 @@ static struct segment seg;
 static struct process_slot *slot;
 static uint64_t grown[METRIC_COUNT];
 
-#define START (1000 * SECOND_US)
+static int64_t start; /* the segment's first note, by itself */
 
 static void setup(void)
 {
@@ -19,6 +19,7 @@ static void setup(void)
 
 	ck_assert_int_ge(fd, 0);
 	close(fd);
+	start = seg.header->notes.notes[0].boot_us;
 	slot = segment_take_process(&seg, ROLE_WORKER, 0, 1);
 	ck_assert_ptr_nonnull(slot);
 }
@@ -28,23 +29,25 @@ static void teardown(void)
 	segment_detach(&seg);
 }
 
+/* Right after the start: since then, whether a keeper runs or not. */
 START_TEST(nothing_noted)
 {
 	metric_add(slot, METRIC_connections, 5);
-	ck_assert_int_eq(rates_last_minute(&seg, START, grown), 0);
+	ck_assert_int_eq(rates_last_minute(&seg, start, grown), 0);
+	ck_assert_int_eq(rates_last_minute(&seg, start + SECOND_US, grown), SECOND_US);
+	ck_assert_uint_eq(grown[METRIC_connections], 5);
+	ck_assert_int_eq(rates_last_minute(&seg, start + 100 * SECOND_US, grown), 0);
 	ck_assert_uint_eq(grown[METRIC_connections], 0);
 }
 END_TEST
 
-/* Right after the start: since then. */
 START_TEST(since_the_start)
 {
-	metric_add(slot, METRIC_connections, 5);
-	rates_note(&seg, START);
+	rates_note(&seg, start);
 	metric_add(slot, METRIC_connections, 3);
 	metric_add(slot, METRIC_messages_accepted, 2);
-	rates_note(&seg, START + SECOND_US);
-	ck_assert_int_eq(rates_last_minute(&seg, START + 2 * SECOND_US, grown), 2 * SECOND_US);
+	rates_note(&seg, start + SECOND_US);
+	ck_assert_int_eq(rates_last_minute(&seg, start + 2 * SECOND_US, grown), 2 * SECOND_US);
 	ck_assert_uint_eq(grown[METRIC_connections], 3);
 	ck_assert_uint_eq(grown[METRIC_messages_accepted], 2);
 	ck_assert_uint_eq(grown[METRIC_messages_refused], 0);
@@ -54,8 +57,8 @@ END_TEST
 /* One a second for ten minutes: a minute's worth, whenever one asks. */
 START_TEST(a_minute)
 {
-	for (int s = 0; s < 600; s++) {
-		const int64_t now = START + s * SECOND_US;
+	for (int s = 1; s < 600; s++) {
+		const int64_t now = start + s * SECOND_US;
 		metric_add(slot, METRIC_connections, 1);
 		rates_note(&seg, now);
 		const int64_t over = rates_last_minute(&seg, now + SECOND_US / 2, grown);
@@ -71,13 +74,12 @@ END_TEST
 /* A keeper that was dead for long: old notes say nothing, the next begins anew. */
 START_TEST(a_gap)
 {
-	rates_note(&seg, START);
-	rates_note(&seg, START + 10 * SECOND_US);
+	rates_note(&seg, start + 10 * SECOND_US);
 	metric_add(slot, METRIC_connections, 9);
-	ck_assert_int_eq(rates_last_minute(&seg, START + 300 * SECOND_US, grown), 0);
-	rates_note(&seg, START + 300 * SECOND_US);
+	ck_assert_int_eq(rates_last_minute(&seg, start + 300 * SECOND_US, grown), 0);
+	rates_note(&seg, start + 300 * SECOND_US);
 	metric_add(slot, METRIC_connections, 1);
-	ck_assert_int_eq(rates_last_minute(&seg, START + 305 * SECOND_US, grown), 5 * SECOND_US);
+	ck_assert_int_eq(rates_last_minute(&seg, start + 305 * SECOND_US, grown), 5 * SECOND_US);
 	ck_assert_uint_eq(grown[METRIC_connections], 1);
 }
 END_TEST
