@@ -73,11 +73,16 @@ unit-tests: $(UNIT)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNITHELP) $(LIB)
 	$(call SAY,LD,tests/unit/$*)$(CC) $(LDFLAGS) -o $@ $< $(UNITHELP) $(LIB) $(LDLIBS) $(shell pkg-config --libs check)
 
-# What the parts cost, one program each; they print their figures.
-BENCH    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/bench_*.c)))
+# Gatepost beside its peers, and what its parts cost (one program each; they print their figures).
+# `make bench QUICK=1` takes two minutes; tests/bench/README.md says what is measured.
+BENCH    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*.c)))
 
-bench: $(BENCH)
-	@for bench in $(BENCH); do $$bench || exit 1; done
+bench:
+	@tools/setup build bench
+	@$(MAKE) --no-print-directory MODE=release all bench-tools
+	@tests/bench/bench $(if $(QUICK),--quick) build/release
+
+bench-tools: $(BENCH)
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
 	$(call SAY,LD,tests/bench/$*)$(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
@@ -93,7 +98,7 @@ run:
 check:
 	@tools/setup build check
 	@$(MAKE) --no-print-directory MODE=release all
-	@$(MAKE) --no-print-directory MODE=asan all unit-tests
+	@$(MAKE) --no-print-directory MODE=asan all unit-tests bench-tools
 	@tests/run build/asan $(ONLY)
 
 # --- how sturdy -----------------------------------------------------------------------------------
@@ -179,5 +184,5 @@ clean:
 	rm -rf build compile_commands.json
 
 -include $(shell find build -name '*.d' 2>/dev/null)
-.PHONY: all unit-tests run check bench fuzz run-fuzzers lint lint-format lint-tidy lint-cppcheck lint-docs man docs install clean
+.PHONY: all unit-tests run check bench bench-tools fuzz run-fuzzers lint lint-format lint-tidy lint-cppcheck lint-docs man docs install clean
 .SECONDARY:
