@@ -1,0 +1,313 @@
+"""What is measured: Gatepost and its peers, each an instance of our own in a directory of its own, on free
+ports of loopback, in the foreground, and ended by its process id."""
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def stat_of(pid):
+    """Of a process: its parent, and its CPU seconds with those of its dead children."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+    except OSError:
+        return None
+    return int(fields[1]), sum(int(x) for x in fields[11:15]) / TICK
+
+
+def tree(root):
+    """All living processes below and with `root`."""
+    children = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            found = stat_of(name)
+            if found:
+                children.setdefault(found[0], []).append(int(name))
+    out, todo = [], [root]
+    while todo:
+        pid = todo.pop()
+        out.append(pid)
+        todo += children.get(pid, [])
+    return out
+
+
+def cpu_of(root):
+    return sum(found[1] for found in map(stat_of, tree(root)) if found)
+
+
+def pss_of(root):
+    """KiB of memory, what is shared divided among those who share it."""
+    total = 0
+    for pid in tree(root):
+        try:
+            with open(f"/proc/{pid}/smaps_rollup") as f:
+                total += next(int(line.split()[1]) for line in f if line.startswith("Pss:"))
+        except (OSError, StopIteration):
+            pass
+    return total
+
+
+class Instance:
+    """`start()` writes what it needs into self.dir and runs self.command()."""
+    name = "?"
+
+    def __init__(self, top, build, sink_port):
+        self.build, self.sink_port, self.port = build, sink_port, free_port()
+        self.dir = f"{top}/{self.name}"
+        os.mkdir(self.dir)
+        os.chmod(self.dir, 0o755)
+        self.process = None
+
+    def write(self, name, text):
+        with open(f"{self.dir}/{name}", "w") as f:
+            f.write(text)
+
+    def prepare(self):
+        pass
+
+    def start(self):
+        self.prepare()
+        with open(f"{self.dir}/log", "ab") as log:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            start_new_session=True)
+        end = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                break
+            except OSError:
+                if time.monotonic() > end or self.process.poll() is not None:
+                    with open(f"{self.dir}/log", errors="replace") as f:
+                        raise SystemExit(f"{self.name} does not serve:\n{f.read()[-2000:]}") from None
+                time.sleep(0.1)
+        self.ready()
+        return self
+
+    def ready(self):
+        pass
+
+    def cpu(self):
+        return cpu_of(self.process.pid)
+
+    def pss(self):
+        return pss_of(self.process.pid)
+
+    def stop(self):
+        if not self.process:
+            return
+        mine = tree(self.process.pid)
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        # What outlives its parent (a server's children may) goes too, if it still is in the session that we began.
+        for pid in mine:
+            try:
+                if os.getsid(pid) == self.process.pid:
+                    os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        self.process = None
+
+
+class Sink(Instance):
+    name, flags = "sink", ()
+
+    def command(self):
+        return [f"{self.build}/tests/bench/sink", "-t", "3600", *self.flags, str(self.port)]
+
+
+class SinkRcpt(Sink):
+    name, flags = "sink (rcpt)", ("-r",)
+
+
+class SinkConnect(Sink):
+    name, flags = "sink (connect)", ("-x",)
+
+
+class SmtpSink(Instance):
+    name = "smtp-sink"
+
+    def command(self):
+        return ["smtp-sink", "-u", "nobody", f"127.0.0.1:{self.port}", "4096"]
+
+
+class Gatepost(Instance):
+    name, workers = "gatepost", 2
+
+    def prepare(self):
+        self.write("gatepost.conf", f"""
+hostname = "mx1.test"
+workers = {self.workers}
+max-sessions = 80000
+max-client-sessions = 65535
+trusted-networks = {{ "127.0.0.9/32" }}
+state-dir = "{self.dir}/state"
+drain-timeout = "1s"
+listener "mx" {{ address = {{ "127.0.0.1:{self.port}" }} }}
+route "hop" {{ hosts = {{ "smtp://127.0.0.1:{self.sink_port}" }} }}
+domain "hop.test" {{ route = "hop" }}
+limit "client" {{ by = "ip4/32" connections = {{ "1000000/1s" }} messages = {{ "1000000/1s" }} }}
+log {{ to = "stderr" }}
+""")
+
+    def command(self):
+        return [f"{self.build}/gatepostd", "-c", f"{self.dir}/gatepost.conf"]
+
+    def ready(self):
+        subprocess.run([f"{self.build}/gatepost", "-c", f"{self.dir}/gatepost.conf", "ban", "add", "--at-connect",
+                        "127.2.0.0/16"], check=True, stdout=subprocess.DEVNULL)
+
+
+class GatepostOne(Gatepost):
+    name, workers = "gatepost (1 worker)", 1
+
+
+class GatepostFour(Gatepost):
+    name, workers = "gatepost (4 workers)", 4
+
+
+class HAProxy(Instance):
+    name = "haproxy"
+
+    def prepare(self):
+        self.write("haproxy.cfg", f"""
+global
+    nbthread 2
+    maxconn 9500
+    log stdout format raw local0
+defaults
+    mode tcp
+    log global
+    option tcplog
+    timeout connect 10s
+    timeout client 300s
+    timeout server 300s
+listen smtp
+    bind 127.0.0.1:{self.port} backlog 4096
+    server hop 127.0.0.1:{self.sink_port}
+""")
+
+    def command(self):
+        return ["haproxy", "-db", "-f", f"{self.dir}/haproxy.cfg"]
+
+
+class Nginx(Instance):
+    """Its mail proxy, which asks an HTTP server where to go: another part of the same nginx."""
+    name = "nginx"
+
+    def prepare(self):
+        http = free_port()
+        modules = "/usr/lib/nginx/modules/ngx_mail_module.so"
+        self.write("nginx.conf", f"""
+{f"load_module {modules};" if os.path.exists(modules) else ""}
+worker_processes 2;
+daemon off;
+user www-data;
+pid {self.dir}/pid;
+error_log {self.dir}/log info;
+events {{ worker_connections 9000; }}
+http {{
+    access_log off;
+    client_body_temp_path {self.dir}/t1; proxy_temp_path {self.dir}/t2; fastcgi_temp_path {self.dir}/t3;
+    uwsgi_temp_path {self.dir}/t4; scgi_temp_path {self.dir}/t5;
+    server {{
+        listen 127.0.0.1:{http};
+        location / {{
+            add_header Auth-Status OK;
+            add_header Auth-Server 127.0.0.1;
+            add_header Auth-Port {self.sink_port};
+            return 200 "";
+        }}
+    }}
+}}
+mail {{
+    server_name mx1.test;
+    auth_http 127.0.0.1:{http}/;
+    server {{
+        listen 127.0.0.1:{self.port} backlog=4096;
+        protocol smtp;
+        smtp_auth none;
+        xclient off;
+        timeout 300s;
+        smtp_capabilities PIPELINING 8BITMIME "SIZE 104857600";
+    }}
+}}
+""")
+
+    def command(self):
+        return ["nginx", "-c", f"{self.dir}/nginx.conf", "-p", self.dir]
+
+
+class Postfix(Instance):
+    """As a before-queue proxy (smtpd_proxy_filter); `front` is the service on the port."""
+    name, front = "postfix", "smtpd"
+
+    def prepare(self):
+        user = pwd.getpwnam("postfix")
+        for name in ("queue", "data"):
+            os.mkdir(f"{self.dir}/{name}")
+        os.chown(f"{self.dir}/data", user.pw_uid, user.pw_gid)
+        # postlogd runs as Postfix's user.
+        with open(f"{self.dir}/mail.log", "w"):
+            os.chown(f"{self.dir}/mail.log", user.pw_uid, user.pw_gid)
+        self.write("ban", "127.2.0.0/16 reject\n")
+        self.write("main.cf", f"""
+compatibility_level = 3.6
+queue_directory = {self.dir}/queue
+data_directory = {self.dir}/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+maillog_file = {self.dir}/mail.log
+maillog_file_prefixes = {self.dir}
+myhostname = mx1.test
+mydestination =
+mynetworks = 127.0.0.9/32
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+relay_domains = hop.test
+alias_maps =
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_peername_lookup = no
+smtpd_client_connection_count_limit = 0
+smtpd_proxy_filter = 127.0.0.1:{self.sink_port}
+message_size_limit = 104857600
+smtpd_tls_security_level = none
+postscreen_access_list = cidr:{self.dir}/ban
+postscreen_denylist_action = drop
+# The listener's backlog is this number; 100 processes serve it.
+default_process_limit = 1200
+""")
+        rows = [f"127.0.0.1:{self.port} inet n - n - {'1 postscreen' if self.front == 'postscreen' else '100 smtpd'}",
+                "smtpd pass - - n - 100 smtpd", "dnsblog unix - - n - 0 dnsblog", "tlsproxy unix - - n - 0 tlsproxy",
+                "rewrite unix - - n - - trivial-rewrite", "anvil unix - - n - 1 anvil",
+                "proxymap unix - - n - - proxymap", "cleanup unix n - n - 0 cleanup",
+                "postlog unix-dgram n - n - 1 postlogd"]
+        self.write("master.cf", "\n".join(rows) + "\n")
+        subprocess.run(["postfix", "-c", self.dir, "check"], check=False, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+
+    def command(self):
+        return ["postfix", "-c", self.dir, "start-fg"]
+
+
+class Postscreen(Postfix):
+    name, front = "postscreen", "postscreen"
+
+
+def remove(top):
+    shutil.rmtree(top, ignore_errors=True)
