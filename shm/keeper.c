@@ -122,6 +122,7 @@ static void beat(struct keeper *k)
 
 static void serve(struct keeper *k)
 {
+	k->seg->processes[k->options->process].started_boot_us = clock_boot_us();
 	for (;;) {
 		int64_t now = clock_mono_us();
 

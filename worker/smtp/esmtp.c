@@ -66,6 +66,22 @@ static enum esmtp_result dsn_param(bool valid, const struct esmtp_param *p, stru
 	return ESMTP_OK;
 }
 
+/* xtext that decodes to no control character: both parameters are of printable characters (RFC
+ * 3461 4.2, 4.4), and a hop that decodes carelessly would read a line end. */
+static bool xtext_is_printable(struct text t)
+{
+	if (!xtext_is_valid(t))
+		return false;
+	for (size_t i = 0; i + 2 < t.n; i++) {
+		if (t.p[i] != '+')
+			continue;
+		if (t.p[i + 1] == '0' || t.p[i + 1] == '1' ||
+		    (t.p[i + 1] == '7' && t.p[i + 2] == 'F'))
+			return false;
+	}
+	return true;
+}
+
 static bool ret_is_valid(const struct esmtp_param *p)
 {
 	return text_ieq(p->value, LIT("FULL")) || text_ieq(p->value, LIT("HDRS"));
@@ -87,7 +103,7 @@ static enum esmtp_result mail_param(const struct esmtp_param *p, const struct gl
 				 &tx->arena);
 	if (g->dsn && text_ieq(p->keyword, LIT("ENVID")))
 		return dsn_param(once(seen, SEEN_ENVID) && p->value.n > 0 &&
-				     p->value.n <= ENVID_MAX && xtext_is_valid(p->value),
+				     p->value.n <= ENVID_MAX && xtext_is_printable(p->value),
 				 p, &tx->esmtp, &tx->arena);
 	return ESMTP_UNKNOWN;
 }
@@ -152,7 +168,7 @@ static bool orcpt_is_valid(struct text value)
 		    type.p[i] != '-')
 			return false;
 	}
-	return text_ieq(type, LIT("utf-8")) ? text_is_ascii(address) : xtext_is_valid(address);
+	return text_ieq(type, LIT("utf-8")) ? text_is_ascii(address) : xtext_is_printable(address);
 }
 
 static enum esmtp_result rcpt_param(const struct esmtp_param *p, const struct global_settings *g,
