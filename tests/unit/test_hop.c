@@ -207,10 +207,6 @@ START_TEST(parameters_where_offered)
 		       "MAIL FROM:<sender@example.org> SIZE=4000 BODY=8BITMIME SMTPUTF8 RET=HDRS "
 		       "ENVID=e+2B1\n"
 		       "RCPT TO:<user@local.test> NOTIFY=NEVER ORCPT=rfc822;u@x.test\n"
-		       "RSET\n"
-		       "MAIL FROM:<sender@example.org> SIZE=33 BODY=8BITMIME SMTPUTF8 RET=HDRS "
-		       "ENVID=e+2B1\n"
-		       "RCPT TO:<user@local.test> NOTIFY=NEVER ORCPT=rfc822;u@x.test\n"
 		       "DATA\nQUIT\n";
 	expect_said(&f, &p);
 }
@@ -224,9 +220,101 @@ START_TEST(nothing_that_is_not_offered)
 	with_parameters(&f);
 	say_expected = "EHLO edge.test\n"
 		       "MAIL FROM:<sender@example.org>\nRCPT TO:<user@local.test>\n"
-		       "RSET\nMAIL FROM:<sender@example.org>\nRCPT TO:<user@local.test>\n"
 		       "DATA\nQUIT\n";
 	expect_said(&f, &p);
+}
+END_TEST
+
+/* Another session has used the connection in between: all is said again, with the real size. */
+static void ask_both_then_send(struct fixture *f)
+{
+	struct delivery *d = delivery_open(f->routes, &f->session, &f->route);
+	struct delivery *other = delivery_open(f->routes, &f->session, &f->route);
+	struct spool *s = fixture_message(f, "Subject: x\r\n\r\ntext\r\n", 20);
+	struct hop_reply out;
+
+	ck_assert_int_eq(delivery_ask(d, &f->recipients[0], &out), ANSWER_YES);
+	ck_assert_int_eq(delivery_ask(other, &f->recipients[0], &out), ANSWER_YES);
+	delivery_send(d, s, LIT("Received: x\r\n"), &out);
+	ck_assert_int_eq(out.code, 250);
+	/* The other's transaction went with that. */
+	delivery_send(other, s, LIT("Received: x\r\n"), &out);
+	ck_assert_int_eq(out.code, 250);
+	spool_free(s);
+	delivery_close(other);
+	delivery_close(d);
+}
+
+START_TEST(reset_where_another_was_between)
+{
+	struct peer p = {.extensions = "250-PIPELINING\r\n250-SIZE\r\n"};
+	struct fixture f;
+
+	fixture_init(&f);
+	fixture_recipient(&f, "user@local.test");
+	f.tx.declared_size = 4000;
+	peer_start(&p);
+	fixture_host(&f, &p);
+	fixture_open(&f);
+	fixture_run(&f, ask_both_then_send);
+	fixture_close(&f);
+	peer_stop(&p);
+	peer_free(&p);
+	p.said[p.said_n] = '\0';
+	ck_assert_int_eq(p.messages, 2);
+	ck_assert_str_eq(p.said, "EHLO edge.test\n"
+				 "MAIL FROM:<sender@example.org> SIZE=4000\n"
+				 "RCPT TO:<user@local.test>\n"
+				 "RSET\n"
+				 "MAIL FROM:<sender@example.org> SIZE=4000\n"
+				 "RCPT TO:<user@local.test>\n"
+				 "RSET\n"
+				 "MAIL FROM:<sender@example.org> SIZE=33\n"
+				 "RCPT TO:<user@local.test>\n"
+				 "DATA\n"
+				 "MAIL FROM:<sender@example.org> SIZE=33\n"
+				 "RCPT TO:<user@local.test>\n"
+				 "DATA\nQUIT\n");
+}
+END_TEST
+
+/* A recipient that the hop has taken and policy has not: it must not get the message. */
+static void ask_two_send_one(struct fixture *f)
+{
+	struct delivery *d = delivery_open(f->routes, &f->session, &f->route);
+	struct spool *s = fixture_message(f, "Subject: x\r\n\r\ntext\r\n", 20);
+	struct hop_reply out;
+
+	ck_assert_int_eq(delivery_ask(d, &f->recipients[0], &out), ANSWER_YES);
+	ck_assert_int_eq(delivery_ask(d, &f->recipients[1], &out), ANSWER_YES);
+	f->tx.recipient_count = 1;
+	delivery_send(d, s, LIT("Received: x\r\n"), &out);
+	ck_assert_int_eq(out.code, 250);
+	spool_free(s);
+	delivery_close(d);
+}
+
+START_TEST(a_recipient_too_many)
+{
+	struct peer p = {.extensions = pipelining};
+	struct fixture f;
+
+	fixture_init(&f);
+	fixture_recipient(&f, "user@local.test");
+	fixture_recipient(&f, "refused@local.test");
+	f.route.set.connection = _i ? CONNECTION_HOLD : CONNECTION_POOLED;
+	peer_start(&p);
+	fixture_host(&f, &p);
+	fixture_open(&f);
+	fixture_run(&f, ask_two_send_one);
+	fixture_close(&f);
+	peer_stop(&p);
+	peer_free(&p);
+	p.said[p.said_n] = '\0';
+	ck_assert_str_eq(p.said, "EHLO edge.test\nMAIL FROM:<sender@example.org>\n"
+				 "RCPT TO:<user@local.test>\nRCPT TO:<refused@local.test>\n"
+				 "RSET\nMAIL FROM:<sender@example.org> SIZE=33\n"
+				 "RCPT TO:<user@local.test>\nDATA\nQUIT\n");
 }
 END_TEST
 
@@ -255,10 +343,6 @@ START_TEST(xforward)
 	f.route.set.client_info = CLIENT_INFO_XFORWARD;
 	f.session.helo = LIT("a=b c\r\nQUIT");
 	say_expected = "EHLO edge.test\n"
-		       "XFORWARD NAME=[UNAVAILABLE] ADDR=192.0.2.7 PORT=4711\n"
-		       "XFORWARD PROTO=ESMTP HELO=a+3Db+20c+0D+0AQUIT IDENT=S1 SOURCE=REMOTE\n"
-		       "MAIL FROM:<sender@example.org>\nRCPT TO:<user@local.test>\n"
-		       "RSET\n"
 		       "XFORWARD NAME=[UNAVAILABLE] ADDR=192.0.2.7 PORT=4711\n"
 		       "XFORWARD PROTO=ESMTP HELO=a+3Db+20c+0D+0AQUIT IDENT=S1 SOURCE=REMOTE\n"
 		       "MAIL FROM:<sender@example.org>\nRCPT TO:<user@local.test>\nDATA\nQUIT\n";
@@ -344,6 +428,8 @@ int main(void)
 	tcase_add_loop_test(t, at_data, 0, DATA_ROWS);
 	tcase_add_test(t, parameters_where_offered);
 	tcase_add_test(t, nothing_that_is_not_offered);
+	tcase_add_test(t, reset_where_another_was_between);
+	tcase_add_loop_test(t, a_recipient_too_many, 0, 2);
 	tcase_add_test(t, hold_goes_on_in_its_transaction);
 	tcase_add_test(t, xforward);
 	tcase_add_test(t, xclient);

@@ -255,6 +255,21 @@ static void ask_and_send(struct fixture *f)
 	delivery_close(d);
 }
 
+/* Another session uses the connection between question and delivery. */
+static void ask_both_and_send(struct fixture *f)
+{
+	struct delivery *d = delivery_open(f->routes, &f->session, &f->route);
+	struct delivery *other = delivery_open(f->routes, &f->session, &f->route);
+	struct spool *s = spool_message(f);
+
+	ck_assert_int_eq(delivery_ask(d, &f->recipients[0], &out), ANSWER_YES);
+	ck_assert_int_eq(delivery_ask(other, &f->recipients[0], &out), ANSWER_YES);
+	delivery_send(d, s, LIT(RECEIVED), &out);
+	spool_free(s);
+	delivery_close(other);
+	delivery_close(d);
+}
+
 /* The hop closes after its reply, or at the first command that it hears again. */
 START_TEST(stale_connection)
 {
@@ -272,7 +287,7 @@ START_TEST(stale_connection)
 			open_all(&f, &p);
 			fixture_recipient(&f, "user@local.test");
 			fixture_open(&f);
-			fixture_run(&f, i == 0 ? send_twice : ask_and_send);
+			fixture_run(&f, i == 0 ? send_twice : ask_both_and_send);
 			close_all(&f, &p);
 			ck_assert_int_eq(out.code, 250);
 			ck_assert_int_eq(p.connections, 2);

@@ -15,6 +15,7 @@ struct delivery *delivery_open(struct routes *r, const struct session *s, const 
 	d->routes = r;
 	d->state = &r->states[route->index];
 	d->session = s;
+	d->serial = ++r->last_serial;
 	/* What a connection is told of its client at its start, it is told for good. */
 	d->hold = route->set.connection == CONNECTION_HOLD || info == CLIENT_INFO_XCLIENT ||
 		  info == CLIENT_INFO_PROXY;
@@ -27,7 +28,6 @@ static void let_go(struct delivery *d, bool polite)
 	struct hop *hop = d->hop;
 
 	d->hop = NULL;
-	d->taken_count = 0;
 	if (hop)
 		pool_drop(hop, polite);
 }
@@ -65,12 +65,20 @@ enum exchange exchange_of(const struct hop *hop, enum hop_result got)
 	}
 }
 
-/* A connection in d->hop: the one that is held, or one to the first host that gives one. */
+bool delivery_owns(const struct delivery *d, const struct hop *hop)
+{
+	return hop->owner == d->serial && hop->transaction && d->taken_count > 0;
+}
+
+/* A connection in d->hop: the one that is held, the one that was asked, or one to the first host
+ * that gives one. */
 static bool find_hop(struct delivery *d, struct host *fresh)
 {
 	int64_t deadline_us = loop_now_us(d->routes->loop) + d->state->route->set.reply_timeout;
 	enum borrow_result got;
 
+	if (!d->hop && d->last && d->taken_count)
+		d->hop = pool_borrow_own(d->last, d->serial);
 	while (!d->hop) {
 		struct host *h = fresh ? fresh : host_choose(d->state, d->tried, d->last);
 

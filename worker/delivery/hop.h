@@ -32,6 +32,7 @@ struct hop {
 	unsigned info;    /* attributes of XFORWARD or XCLIENT that it takes: client_info.h */
 	bool reused;      /* has served before: its peer may have closed it without our knowing */
 	bool transaction; /* MAIL has been said: RSET goes before the next */
+	uint64_t owner;   /* whose transaction it is: delivery->serial; 0: nobody's */
 };
 
 enum hop_result {

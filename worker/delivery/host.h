@@ -50,6 +50,7 @@ struct routes {
 	struct offload *offload;
 	struct process_slot *metrics; /* may be NULL */
 	struct route_state *states;   /* by route->index */
+	uint64_t last_serial;         /* of a delivery */
 	char hostname[256];           /* what EHLO says */
 };
 

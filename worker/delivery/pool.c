@@ -21,29 +21,25 @@ struct pool_waiter {
 
 /* ---- The idle ones: newest first, so that those which aren't needed grow old */
 
+static void idle_unlink(struct host *h, struct hop *hop)
+{
+	if (hop->newer)
+		hop->newer->older = hop->older;
+	if (hop->older)
+		hop->older->newer = hop->newer;
+	if (h->newest == hop)
+		h->newest = hop->older;
+	if (h->oldest == hop)
+		h->oldest = hop->newer;
+	hop->newer = hop->older = NULL;
+	h->idle--;
+}
+
 static struct hop *idle_pop_oldest(struct host *h)
 {
 	struct hop *hop = h->oldest;
 
-	h->oldest = hop->newer;
-	if (h->oldest)
-		h->oldest->older = NULL;
-	else
-		h->newest = NULL;
-	h->idle--;
-	return hop;
-}
-
-static struct hop *idle_pop_newest(struct host *h)
-{
-	struct hop *hop = h->newest;
-
-	h->newest = hop->older;
-	if (h->newest)
-		h->newest->newer = NULL;
-	else
-		h->oldest = NULL;
-	h->idle--;
+	idle_unlink(h, hop);
 	return hop;
 }
 
@@ -92,12 +88,28 @@ static bool idle_is_sound(struct hop *hop)
 static struct hop *idle_take(struct host *h)
 {
 	while (h->newest) {
-		struct hop *hop = idle_pop_newest(h);
+		struct hop *hop = h->newest;
 
+		idle_unlink(h, hop);
 		if (idle_is_sound(hop))
 			return hop;
 		pool_drop(hop, false);
 	}
+	return NULL;
+}
+
+struct hop *pool_borrow_own(struct host *h, uint64_t owner)
+{
+	struct hop *hop = h->newest;
+
+	while (hop && hop->owner != owner)
+		hop = hop->older;
+	if (!hop)
+		return NULL;
+	idle_unlink(h, hop);
+	if (idle_is_sound(hop))
+		return hop;
+	pool_drop(hop, false);
 	return NULL;
 }
 

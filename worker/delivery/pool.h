@@ -19,6 +19,9 @@ enum borrow_result {
  * a new one will do.  Yields. */
 enum borrow_result pool_borrow(struct host *h, const struct session *s, bool fresh,
 			       int64_t deadline_us, struct hop **out);
+/* The idle connection on which `owner` has a transaction open (hop->owner), if nobody has borrowed
+ * it since; else NULL.  Never waits. */
+struct hop *pool_borrow_own(struct host *h, uint64_t owner);
 /* Gives back: all replies have been read.  Takes a transaction that is open (RSET goes before the
  * next). */
 void pool_give(struct hop *hop);

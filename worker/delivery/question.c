@@ -18,7 +18,7 @@ static enum answer answer_of(const struct hop_reply *r)
 	}
 }
 
-/* Remembers who was accepted in the transaction that stays open on a held connection. */
+/* Remembers who was accepted in the transaction that stays open. */
 static void note_taken(struct delivery *d, const struct recipient *r)
 {
 	if (d->taken_count == d->taken_capacity) {
@@ -36,7 +36,7 @@ static void note_taken(struct delivery *d, const struct recipient *r)
 static enum exchange ask(struct delivery *d, struct hop *hop, void *arg, struct response *r)
 {
 	const struct question *q = arg;
-	bool open = d->hold && hop->transaction && d->taken_count > 0;
+	bool open = delivery_owns(d, hop);
 	struct dialogue g = {
 	    .hop = hop,
 	    .session = d->session,
@@ -49,13 +49,13 @@ static enum exchange ask(struct delivery *d, struct hop *hop, void *arg, struct 
 
 	if (!open)
 		d->taken_count = 0;
+	hop->owner = d->serial;
 	if (!dialogue_refuses(&g))
 		got = dialogue_run(&g);
 	*r = g.reply;
 	if (got == HOP_OK && g.refused == VERB_NONE) {
 		r->code = 250; /* each RCPT was a 2xx */
-		if (d->hold)
-			note_taken(d, q->recipient);
+		note_taken(d, q->recipient);
 	}
 	return exchange_of(hop, got);
 }

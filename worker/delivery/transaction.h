@@ -16,8 +16,11 @@ struct delivery {
 	struct host *last; /* that answered this transaction before: asked first, so that a
 			      question and its delivery meet the same host */
 
-	/* Held connections: the recipients that were accepted in the transaction that is open
-	 * there. */
+	/* The recipients that were accepted in the transaction which a question has left open, on
+	 * the connection that is held or on one that is idle in the pool with our serial: if nobody
+	 * has borrowed it since, the next question or the delivery goes on there, and the hop need
+	 * not judge the recipients twice. */
+	uint64_t serial;
 	struct text *taken;
 	size_t taken_count, taken_capacity;
 };
@@ -39,6 +42,9 @@ typedef enum exchange (*exchange_fn)(struct delivery *d, struct hop *hop, void *
 /* Runs `fn` on a connection, and again on others as long as that is safe and there are hosts. `out`
  * is the reply, or code 0. */
 void delivery_exchange(struct delivery *d, exchange_fn fn, void *arg, struct hop_reply *out);
+
+/* The transaction with those recipients is open on this connection. */
+bool delivery_owns(const struct delivery *d, const struct hop *hop);
 
 /* What a broken dialogue means, as long as the end of the message has not been sent. */
 enum exchange exchange_of(const struct hop *hop, enum hop_result got);

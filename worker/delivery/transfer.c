@@ -29,7 +29,7 @@ static bool is_prepared(const struct delivery *d, const struct hop *hop)
 {
 	const struct transaction *tx = d->session->tx;
 
-	if (!d->hold || !hop->transaction || d->taken_count != tx->recipient_count)
+	if (!delivery_owns(d, hop) || d->taken_count != tx->recipient_count)
 		return false;
 	for (size_t i = 0; i < d->taken_count; i++)
 		if (!text_eq(d->taken[i], tx->recipients[i].mailbox.whole))
@@ -138,6 +138,7 @@ static enum exchange transfer(struct delivery *d, struct hop *hop, void *arg, st
 
 	/* Whatever becomes of it, that transaction is over. */
 	d->taken_count = 0;
+	hop->owner = 0;
 	if (dialogue_refuses(&g)) {
 		*r = g.reply;
 		return EXCHANGE_DONE;
