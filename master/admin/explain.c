@@ -2,7 +2,7 @@
  */
 #include "master/admin/output.h"
 #include "master/admin/tool.h"
-#include "policy/check.h"
+#include "policy/incident.h"
 #include "shm/base/clock.h"
 #include "shm/journal.h"
 
@@ -338,6 +338,19 @@ static void print_json(const struct tool *t, const struct incident *i, const str
 
 /* ---- the command ---- */
 
+enum { ID_DIGITS = 8 };
+
+/* The id; or, from what the sender sees, the URL or its token, which begins with the id. */
+static bool parse_id(const char *typed, uint64_t *id)
+{
+	const char *slash = strrchr(typed, '/');
+	struct text t = text_trim(text_of(slash ? slash + 1 : typed));
+
+	if (t.n == INCIDENT_TOKEN_LENGTH && text_find(t, '-') == t.n)
+		t.n = ID_DIGITS;
+	return incident_parse(t, id);
+}
+
 static int explain_show(struct tool *t, int argc, char **argv)
 {
 	static struct incident incident;
@@ -346,7 +359,7 @@ static int explain_show(struct tool *t, int argc, char **argv)
 	uint64_t id;
 
 	(void)argc;
-	if (!incident_parse(text_of(argv[0]), &id))
+	if (!parse_id(argv[0], &id))
 		return tool_fail(EXIT_WRONG, "\"%s\": no incident id such as mx1-7KQ2-M4XD",
 				 argv[0]);
 	if (!tool_open_events(t))
@@ -369,6 +382,8 @@ static int explain_show(struct tool *t, int argc, char **argv)
 
 const struct command explain_commands[] = {
     {"explain", "", "ID", 1, 1, 0, explain_show,
-     "why it was refused, by the id in the reply (mx1-7KQ2-M4XD, with or without mx1-, any case)"},
+     "why it was refused, by the id in the reply (mx1-7KQ2-M4XD, with or without mx1-, any case) "
+     "or "
+     "its URL"},
     {0},
 };

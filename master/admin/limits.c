@@ -173,26 +173,23 @@ static int limits_list(struct tool *t, int argc, char **argv)
 
 struct reset {
 	struct tool *tool;
-	uint64_t tags[WINDOWS_MAX];
+	struct limit_window windows[WINDOWS_MAX];
+	uint64_t tags[WINDOWS_MAX], used[WINDOWS_MAX];
 	size_t n;
 	char who[LIST_KEY_MAX + NET_TEXT_MAX];
-	struct table_out table;
 };
 
 static int note_window(const struct limit_window *w, void *arg)
 {
 	struct reset *r = arg;
-	char limit[128], used[32], of[48];
 	const uint64_t tat = table_read(&r->tool->segment.table, w->tag);
 
 	if (r->n == WINDOWS_MAX)
 		return 1;
-	r->tags[r->n++] = w->tag;
 	tool_client_shown(text_of(w->who), r->who, sizeof(r->who));
-	text_cstr(w->limit->set.name, limit, sizeof(limit));
-	table_row(&r->table, limit, r->who, limit_unit_name(w->unit),
-		  count_format(r->table.json, rate_used(w->rate, tat, clock_boot_us()), used),
-		  rate_format(w->rate, of));
+	r->windows[r->n] = (struct limit_window){.unit = w->unit, .rate = w->rate};
+	r->tags[r->n] = w->tag;
+	r->used[r->n++] = rate_used(w->rate, tat, clock_boot_us());
 	return 0;
 }
 
@@ -211,25 +208,27 @@ static const struct limit *find_limit(const struct tool *t, const char *name)
 	return NULL;
 }
 
-/* Asks the keeper, then says what had been used. */
-static int reset_windows(struct tool *t, struct reset *r, const char *limit)
+/* What had been used. */
+static void print_reset(const struct reset *r, const char *limit, bool json)
 {
-	char note[1024];
+	struct table_out table;
+	char used[32], of[48];
 
-	snprintf(note, sizeof(note), "limits reset %s %s, by %s", limit, r->who, tool_user(t));
-	int status = tool_forget(t, r->tags, r->n, note);
-
-	if (status == EXIT_YES && !t->options.json)
+	if (!json)
 		printf("reset limit %s of %s, which had used:\n", limit, r->who);
-	if (status != EXIT_YES)
-		r->table.row_count = 0;
-	return status;
+	table_begin(&table, json, "LIMIT WHO UNIT USED OF", 1U << 3);
+	for (size_t i = 0; i < r->n; i++)
+		table_row(&table, limit, r->who, limit_unit_name(r->windows[i].unit),
+			  count_format(json, r->used[i], used),
+			  rate_format(r->windows[i].rate, of));
+	table_end(&table);
 }
 
 static int limits_reset(struct tool *t, int argc, char **argv)
 {
 	struct reset r = {.tool = t};
 	struct list_entry key = {0};
+	char note[1024];
 	const struct limit *l = find_limit(t, argv[0]);
 
 	(void)argc;
@@ -237,13 +236,13 @@ static int limits_reset(struct tool *t, int argc, char **argv)
 		return EXIT_WRONG;
 	if (!tool_attach(t))
 		return tool_fail(EXIT_NO, "no gatepostd runs: there are no counters");
-	table_begin(&r.table, t->options.json, "LIMIT WHO UNIT USED OF", 1U << 3);
-	int status =
-	    limit_windows(t, l, &key, note_window, &r)
-		? reset_windows(t, &r, argv[0])
-		: tool_fail(EXIT_WRONG, "limit \"%s\" does not count %s", argv[0], argv[1]);
+	if (!limit_windows(t, l, &key, note_window, &r))
+		return tool_fail(EXIT_WRONG, "limit \"%s\" does not count %s", argv[0], argv[1]);
+	snprintf(note, sizeof(note), "limits reset %s %s, by %s", argv[0], r.who, tool_user(t));
+	int status = tool_forget(t, r.tags, r.n, note);
 
-	table_end(&r.table);
+	if (status == EXIT_YES)
+		print_reset(&r, argv[0], t->options.json);
 	return status;
 }
 

@@ -97,58 +97,59 @@ void table_begin(struct table_out *t, bool json, const char *names, unsigned num
 	free(copy);
 }
 
-/* As it will be printed, so that its width is known. */
-static char *cell(const struct table_out *t, const char *s)
+/* One row as JSON, at once: a list may be long. */
+static void json_row(struct table_out *t, va_list ap)
 {
-	char *copy = NULL;
-	size_t size;
+	fputs(t->row_count++ ? ",\n {" : "[{", stdout);
+	for (size_t c = 0; c < t->column_count; c++) {
+		const char *s = va_arg(ap, const char *);
 
-	if (t->json || !s || !*s)
-		return check_memory(strdup(s ? s : ""));
-	FILE *out = check_memory(open_memstream(&copy, &size));
-	print_clean(out, s);
+		fputs(c ? ", \"" : "\"", stdout);
+		for (const char *k = t->columns[c]; *k; k++)
+			putchar(tolower((unsigned char)*k));
+		fputs("\": ", stdout);
+		if (!s || !*s)
+			fputs("null", stdout);
+		else if (t->numbers & 1U << c)
+			fputs(s, stdout);
+		else
+			json_string(s);
+	}
+	putchar('}');
+}
+
+/* The cells one after the other, each with its NUL, as they will be printed. */
+static char *kept_row(const struct table_out *t, va_list ap)
+{
+	char *row = NULL;
+	size_t size;
+	FILE *out = check_memory(open_memstream(&row, &size));
+
+	for (size_t c = 0; c < t->column_count; c++) {
+		const char *s = va_arg(ap, const char *);
+
+		print_clean(out, s && *s ? s : "-");
+		putc('\0', out);
+	}
 	fclose(out);
-	return check_memory(copy);
+	return check_memory(row);
 }
 
 void table_row(struct table_out *t, ...)
 {
 	va_list ap;
-	char **row = check_memory(calloc(t->column_count, sizeof(*row)));
 
 	va_start(ap, t);
-	for (size_t i = 0; i < t->column_count; i++)
-		row[i] = cell(t, va_arg(ap, const char *));
-	va_end(ap);
-	if (t->row_count == t->row_room) {
-		t->row_room = t->row_room ? 2 * t->row_room : 16;
-		t->rows = check_memory(realloc(t->rows, t->row_room * sizeof(*t->rows)));
-	}
-	t->rows[t->row_count++] = row;
-}
-
-static void print_json(const struct table_out *t)
-{
-	putchar('[');
-	for (size_t r = 0; r < t->row_count; r++) {
-		fputs(r ? ",\n {" : "{", stdout);
-		for (size_t c = 0; c < t->column_count; c++) {
-			const char *s = t->rows[r][c];
-
-			fputs(c ? ", \"" : "\"", stdout);
-			for (const char *k = t->columns[c]; *k; k++)
-				putchar(tolower((unsigned char)*k));
-			fputs("\": ", stdout);
-			if (!*s)
-				fputs("null", stdout);
-			else if (t->numbers & 1U << c)
-				fputs(s, stdout);
-			else
-				json_string(s);
+	if (t->json) {
+		json_row(t, ap);
+	} else {
+		if (t->row_count == t->row_room) {
+			t->row_room = t->row_room ? 2 * t->row_room : 16;
+			t->rows = check_memory(realloc(t->rows, t->row_room * sizeof(*t->rows)));
 		}
-		putchar('}');
+		t->rows[t->row_count++] = kept_row(t, ap);
 	}
-	puts("]");
+	va_end(ap);
 }
 
 /* Columns as wide as people see them: bytes of UTF-8 that continue a character take no room. */
@@ -161,12 +162,9 @@ static size_t shown_width(const char *s)
 	return n;
 }
 
-static void print_padded(const char *s, size_t width, bool last)
+static void pad(size_t shown, size_t width, bool last)
 {
-	const char *shown = *s ? s : "-";
-
-	fputs(shown, stdout);
-	for (size_t n = shown_width(shown); !last && n < width + 2; n++)
+	while (!last && shown++ < width + 2)
 		putchar(' ');
 }
 
@@ -174,18 +172,20 @@ static void print_heading(const char *column, size_t width, bool last)
 {
 	for (const char *c = column; *c; c++)
 		putchar(*c == '_' ? ' ' : *c);
-	for (size_t n = strlen(column); !last && n < width + 2; n++)
-		putchar(' ');
+	pad(strlen(column), width, last);
 }
 
 static void print_table(const struct table_out *t)
 {
 	size_t width[TABLE_COLUMNS] = {0}, last = t->column_count - 1;
 
-	for (size_t c = 0; c < t->column_count; c++) {
+	for (size_t c = 0; c < t->column_count; c++)
 		width[c] = strlen(t->columns[c]);
-		for (size_t r = 0; r < t->row_count; r++) {
-			size_t n = shown_width(t->rows[r][c]);
+	for (size_t r = 0; r < t->row_count; r++) {
+		const char *s = t->rows[r];
+
+		for (size_t c = 0; c < t->column_count; c++, s += strlen(s) + 1) {
+			size_t n = shown_width(s);
 			width[c] = n > width[c] ? n : width[c];
 		}
 	}
@@ -193,8 +193,12 @@ static void print_table(const struct table_out *t)
 		print_heading(t->columns[c], width[c], c == last);
 	putchar('\n');
 	for (size_t r = 0; r < t->row_count; r++) {
-		for (size_t c = 0; c < t->column_count; c++)
-			print_padded(t->rows[r][c], width[c], c == last);
+		const char *s = t->rows[r];
+
+		for (size_t c = 0; c < t->column_count; c++, s += strlen(s) + 1) {
+			fputs(s, stdout);
+			pad(shown_width(s), width[c], c == last);
+		}
 		putchar('\n');
 	}
 }
@@ -202,14 +206,11 @@ static void print_table(const struct table_out *t)
 void table_end(struct table_out *t)
 {
 	if (t->json)
-		print_json(t);
+		puts(t->row_count ? "]" : "[]");
 	else if (t->row_count)
 		print_table(t);
-	for (size_t r = 0; r < t->row_count; r++) {
-		for (size_t c = 0; c < t->column_count; c++)
-			free(t->rows[r][c]);
+	for (size_t r = 0; !t->json && r < t->row_count; r++)
 		free(t->rows[r]);
-	}
 	free(t->rows);
 	for (size_t c = 0; c < t->column_count; c++)
 		free((char *)t->columns[c]);

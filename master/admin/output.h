@@ -16,14 +16,14 @@ struct table_out {
 	    *columns[TABLE_COLUMNS]; /* "FREE_AT": a heading "FREE AT", a JSON key "free_at" */
 	unsigned numbers;            /* bit mask of columns that are numbers in JSON */
 	size_t column_count, row_count, row_room;
-	char ***rows;
+	char **rows; /* of a table for people; JSON is printed row by row */
 	bool json;
 };
 
 /* `names` are separated by spaces. */
 void table_begin(struct table_out *t, bool json, const char *names, unsigned numbers);
-/* One row, as many strings as there are columns; NULL and "" show as "-" (null in JSON).  Copied.
- */
+/* One row, as many strings as there are columns; NULL and "" show as "-" (null in JSON).  JSON is
+ * printed at once, a table with table_end. */
 void table_row(struct table_out *t, ...);
 /* Prints and frees it.  Without rows nothing is printed, in JSON "[]". */
 void table_end(struct table_out *t);

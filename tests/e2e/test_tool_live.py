@@ -118,6 +118,16 @@ def test_explain(edge):
     assert done.returncode == 1 and "kept for 30 days" in done.stderr
 
 
+def test_explain_by_url(edge):
+    d = edge(options={"help-url": "https://why.example.net/"})
+    reply = send(d, to="nobody@local.test")
+    url = reply.text.split()[-1]
+    assert url.startswith("https://why.example.net/")
+    for typed in (url, url.rsplit("/", 1)[1]):
+        shown = d.tool("explain", typed).stdout
+        assert shown.splitlines()[-1] == f"the sender sees  {url}"
+
+
 def test_explain_shows_nothing_raw(edge):
     """The client chooses these bytes, the administrator's terminal must not obey them."""
     d = edge()
