@@ -81,10 +81,11 @@ static void serve_line(struct smtp_session *ss)
 	struct text line;
 
 	ss->idle = ss->state == SMTP_NEW || ss->state == SMTP_READY || ss->state == SMTP_REFUSED;
-	const enum conn_result r =
-	    conn_getline(&ss->conn, &line, SMTP_LINE_MAX, deadline_command(ss));
+	enum conn_result r = conn_getline(&ss->conn, &line, SMTP_LINE_MAX, deadline_command(ss));
 	ss->idle = false;
-
+	/* A line that came together with the end of the worker: its waits would all fail. */
+	if (task_is_cancelled(ss->task))
+		r = CONN_CANCELLED;
 	if (r == CONN_LINE_TOO_LONG)
 		reply_error(ss, REPLY_LINE_TOO_LONG);
 	else if (r != CONN_OK)
