@@ -1,9 +1,10 @@
 /* Handing a message on: to next hops over SMTP and LMTP, or to a Maildir.
  *
  * A slow client never holds a next hop's connection: on a `pooled` route one is borrowed for a
- * question (MAIL and RCPT in one write) and given back, and borrowed again for the delivery (RSET,
- * MAIL, RCPT and DATA in one write).  A `hold` route keeps one connection from the first RCPT to
- * the end.
+ * question (MAIL and RCPT in one write) and given back, and borrowed again for the delivery.  If
+ * nobody has used it in between, its transaction is still open and only the message is missing;
+ * else RSET, MAIL, RCPT and DATA go out in one write.  A `hold` route keeps one connection from the
+ * first RCPT to the end.
  *
  * Nothing here answers the client: a struct hop_reply says what the hop said, and the session turns
  * it into a reply.  No answer (code 0) is always 451. */
