@@ -120,6 +120,15 @@ run-fuzzers: $(FUZZERS)
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIB)
 	$(call SAY,LD,tests/fuzz/$*)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIB) $(LDLIBS)
 
+# Random kills under load (tests/chaos/README.md).  KILLS=n, SEED=n to have a run again.
+KILLS ?= 1000
+
+chaos:
+	@tools/setup build check
+	@$(MAKE) --no-print-directory all
+	@GATEPOST_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/chaos/chaos.py --kills $(KILLS) \
+		$(if $(SEED),--seed $(SEED))
+
 # --- documents: what they say of options, checks and replies is made from the tables of the code ------
 
 MAN      := $(addprefix $(BUILD)/man/,$(sort $(notdir $(wildcard doc/*.[58]))))
@@ -184,5 +193,6 @@ clean:
 	rm -rf build compile_commands.json
 
 -include $(shell find build -name '*.d' 2>/dev/null)
-.PHONY: all unit-tests run check bench bench-tools fuzz run-fuzzers lint lint-format lint-tidy lint-cppcheck lint-docs man docs install clean
+.PHONY: all unit-tests run check bench bench-tools chaos faults fuzz run-fuzzers
+.PHONY: lint lint-format lint-tidy lint-cppcheck lint-docs man docs install clean
 .SECONDARY:

@@ -15,8 +15,10 @@ class Load:
     that ended without a word; unserved: connections that got no greeting; hung: waits without end.
     """
 
-    def __init__(self, port, clients=4, each=3, recipient="bob@hop.test", size=500, pause=0):
-        self.port, self.each, self.recipient = port, each, recipient
+    def __init__(self, port, clients=4, each=3, recipient="bob@hop.test", size=500, pause=0,
+                 source="127.0.0.1", prefix=""):
+        self.port, self.each, self.recipient, self.source = port, each, recipient, source
+        self.prefix = prefix
         self.filler = (b"x" * 70 + b"\r\n") * (size // 72 + 1)
         self.pause = pause
         self.acked, self.refused, self.lost, self.unserved, self.hung = set(), [], [], [], []
@@ -58,14 +60,14 @@ class Load:
         count = 0
         while not self.ending.is_set():
             count += 1
-            self.session(f"{number}.{count}")
+            self.session(f"{self.prefix}{number}.{count}")
             if self.pause:
                 time.sleep(self.pause)
 
     def session(self, name):
         stage = self.unserved
         try:
-            client = Client(self.port, greet=False)
+            client = Client(self.port, source=self.source, greet=False)
         except OSError as e:
             self.note(self.unserved, f"{name}: {e}")
             time.sleep(0.05)
@@ -103,7 +105,7 @@ class Load:
 
     def message(self, client, name):
         text = (b"From: <ann@example.org>\r\nDate: Mon, 01 Jun 2026 09:00:00 +0200\r\nX-Id: "
-                + name.encode() + b"\r\n\r\n" + self.filler + b".\r\n")
+                + name.encode() + b"\r\n\r\n" + self.filler + b"end of " + name.encode() + b"\r\n.\r\n")
         for data in (b"MAIL FROM:<ann@example.org>\r\n", f"RCPT TO:<{self.recipient}>\r\n",
                      b"DATA\r\n", text):
             r = self.step(client, data)
@@ -122,10 +124,13 @@ class Load:
 
 
 def ids(messages):
-    """The X-Id of each message (bytes) that arrived."""
+    """The X-Id of each message (bytes) that arrived; those of a Load must be whole."""
     out = []
     for raw in messages:
         at = raw.find(b"X-Id: ")
         if at >= 0:
-            out.append(raw[at + 6:raw.index(b"\r\n", at)].decode())
+            name = raw[at + 6:raw.index(b"\r\n", at)]
+            whole = b"xxx\r\n" not in raw or raw.endswith(b"\r\nend of " + name + b"\r\n")
+            assert whole, f"only a part of {name} has arrived"
+            out.append(name.decode())
     return out
