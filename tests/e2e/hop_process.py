@@ -72,7 +72,8 @@ class Session(socketserver.StreamRequestHandler):
         time.sleep(self.server.slow)
         # What pipelining put behind the end is a command: it stands in the record too.
         line = json.dumps({"from": self.sender, "to": self.to, "raw": raw.decode("latin-1")})
-        os.write(self.server.record, line.encode() + b"\n")
+        # A write that was killed half-way leaves a line that is none, and had no 250.
+        os.write(self.server.record, b"\n" + line.encode() + b"\n")
         self.say("250 2.0.0 queued")
 
 
@@ -127,8 +128,11 @@ class HopProcess:
         out = []
         if os.path.exists(self.record):
             with open(self.record, "rb") as f:
-                for line in f.read().split(b"\n")[:-1]:
-                    m = json.loads(line)
+                for line in f.read().split(b"\n"):
+                    try:
+                        m = json.loads(line)
+                    except ValueError:
+                        continue
                     m["raw"] = m["raw"].encode("latin-1")
                     out.append(m)
         return out
