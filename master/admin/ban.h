@@ -8,6 +8,7 @@
  * --force, no trusted network, and is not very wide.  Else said on stderr. */
 int ban_guard(const struct tool *t, const struct list_entry *e);
 
+int ban_check(struct tool *t, int argc, char **argv);
 int ban_import(struct tool *t, int argc, char **argv);
 int ban_export(struct tool *t, int argc, char **argv);
 

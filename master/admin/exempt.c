@@ -33,6 +33,18 @@ static void print_added(const char *check, const struct list_entry *e)
 	putchar('\n');
 }
 
+/* Rules of the protocol spare nobody: such an entry would do nothing. */
+static bool can_be_exempt(const char *check)
+{
+	const struct check_row *row = check_find(text_of(check));
+
+	if (!row || row->who != WHO_PROTOCOL)
+		return true;
+	tool_fail(EXIT_WRONG, "nobody is exempt from %s%s", check,
+		  strcmp(check, "relay") == 0 ? ": see trusted-networks and domain" : "");
+	return false;
+}
+
 static int exempt_add(struct tool *t, int argc, char **argv)
 {
 	struct table_out table;
@@ -40,7 +52,7 @@ static int exempt_add(struct tool *t, int argc, char **argv)
 	int status = EXIT_YES;
 	const char *check = tool_find_check(argv[0], true);
 
-	if (!check)
+	if (!check || !can_be_exempt(check))
 		return EXIT_WRONG;
 	table_begin(&table, true, "CHECK KIND WHAT EXPIRES BY REASON", 0);
 	for (int i = 1; i < argc && status == EXIT_YES; i++) {

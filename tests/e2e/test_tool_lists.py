@@ -123,6 +123,38 @@ def test_exempt_saves_from_a_ban(box):
     assert box.tool("ban", "check", "203.0.113.78").stdout.endswith("result: refused\n")
 
 
+@pytest.mark.parametrize("ban, asked, by", [
+    ("bad.example", "ann@sub.bad.example", "bad.example"),
+    ("ann@bad.example", "ann+tag@bad.example", "ann@bad.example"),
+    ("bad.example", "host:mail.bad.example", "bad.example"),
+    ("recipient:@local.test", "recipient:bob@local.test", "@local.test"),
+    ("recipient:bob@local.test", "recipient:bob+tag@local.test", "bob@local.test"),
+    ("203.0.113.0/24", "203.0.113.128/25", "203.0.113.0/24"),
+])
+def test_check_asks_as_the_checks_do(box, ban, asked, by):
+    no(box.tool("ban", "check", asked, check=False))
+    box.tool("ban", "add", ban)
+    found = json.loads(box.tool("ban", "check", asked, "--json").stdout)
+    assert found["refused"] is True and found["ban"]["what"] == by
+    box.tool("exempt", "add", found["check"], asked)
+    assert json.loads(box.tool("ban", "check", asked, "--json", check=False).stdout)["refused"] is False
+
+
+def test_check_of_a_network(box):
+    """A part of it that is banned is not all of it, and hides no ban of more than it."""
+    box.tool("ban", "add", "203.0.113.0")
+    assert no(box.tool("ban", "check", "203.0.113.0/24", check=False)).stdout.startswith("not banned")
+    box.tool("ban", "add", "203.0.0.0/16")
+    box.tool("ban", "check", "203.0.113.0/24")
+    box.tool("exempt", "add", "banned-client", "203.0.113.0")
+    box.tool("ban", "check", "203.0.113.0/24")
+    no(box.tool("ban", "check", "203.0.113.0", check=False))
+
+
+def test_exempt_from_the_protocol(box):
+    assert "nobody is exempt from relay" in no(box.tool("exempt", "add", "relay", "203.0.113.1", check=False), 2).stderr
+
+
 def test_exempt(box):
     done = box.tool("exempt", "add", "empty-reply-to", "sender:@forms.example.org", "--reason", "web form", "--by", "a")
     assert done.stdout == "exempt from empty-reply-to: sender @forms.example.org and sub-domains, no expiry, by a: " \
