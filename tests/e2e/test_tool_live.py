@@ -238,3 +238,25 @@ def test_status(edge):
         d.reload(mode=mode)
         assert f"MODE IS {mode.upper()}" in d.tool("status").stdout
     assert json.loads(d.tool("status", "--json").stdout)["mode"] == "soft"
+
+
+@pytest.mark.parametrize("by, who, used_by", [
+    ("ip4/24", "127.0.0.77", "127.0.0.0/24"),
+    ("ip4/32", "client:127.0.0.1", "127.0.0.1"),
+    ("sender", "Ann+other@Example.org", "ann@example.org"),
+    ("sender-domain", "example.org", "example.org"),
+    ("recipient-domain", "recipient:@local.test", "local.test"),
+])
+def test_limits_by_whatever_they_count(edge, by, who, used_by):
+    """The tool makes the same keys as the sessions do."""
+    d = edge(limits=f'limit "l" {{ by = "{by}" recipients = {{ "2/1h" }} bytes = {{ "1M/1d" }} }}')
+    for _ in range(2):
+        assert send(d, sender="Ann+tag@example.org") == 250
+    assert send(d, sender="ann@example.org").code >= 400
+    shown = {r["unit"]: r for r in rows(d, "limits", who)}
+    assert shown["recipients"]["who"] == used_by and shown["recipients"]["used"] == 2
+    assert shown["recipients"]["refused"] == 1 and shown["bytes"]["used"] > 100
+    fired, = rows(d, "limits")
+    assert fired["who"] == used_by and fired["used"] == 2
+    assert [r["used"] for r in json.loads(d.tool("limits", "reset", "l", who, "--json").stdout)][0] == 2
+    assert send(d, sender="ann@example.org") == 250
