@@ -1,7 +1,6 @@
 /* gatepost ban: who is refused. */
 #include "master/admin/ban.h"
 #include "master/admin/output.h"
-#include "shm/base/clock.h"
 #include "shm/journal.h"
 
 /* How many sessions are open from there; -1: not known (no daemon, or not one client's width). */

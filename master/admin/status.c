@@ -1,5 +1,6 @@
 /* gatepost status: the process tree, sessions, sums.  Exit status 1 if no daemon runs. */
 #include "master/admin/output.h"
+#include "master/admin/status_refused.h"
 #include "master/admin/tool.h"
 #include "master/version.h"
 #include "shm/base/clock.h"
@@ -126,7 +127,7 @@ static void json_metrics(const char *name, const uint64_t values[METRIC_COUNT])
 	putchar('}');
 }
 
-static void print_json(const struct tool *t, int64_t up_us)
+static void print_json(const struct tool *t, const struct refused_by *refused, int64_t up_us)
 {
 	const struct segment *s = &t->segment;
 	const uint32_t mode = atomic_load(&s->header->mode);
@@ -147,6 +148,8 @@ static void print_json(const struct tool *t, int64_t up_us)
 	json_metrics("metrics", sums);
 	printf(",\n \"last_minute_seconds\": %.1f", (double)over_us / SECOND_US);
 	json_metrics("last_minute", grown);
+	fputs(",\n \"refused_by_last_hour\": ", stdout);
+	refused_print_json(refused);
 	fputs(",\n \"processes\": ", stdout);
 	print_processes(s, up_us, true);
 	puts("}");
@@ -234,15 +237,19 @@ static int status_show(struct tool *t, int argc, char **argv)
 				 TEXT(t->config->global.state_dir));
 	const struct segment *s = &t->segment;
 	const int64_t up_us = t->now_wall_us - s->header->started_wall_us;
+	struct refused_by refused;
 
+	if (!refused_last_hour(t, &refused))
+		return EXIT_STORE;
 	if (t->options.json) {
-		print_json(t, up_us);
+		print_json(t, &refused, up_us);
 		return EXIT_YES;
 	}
 	print_head(t, up_us);
 	print_mode(atomic_load(&s->header->mode));
 	print_processes(s, up_us, false);
 	print_rates(s);
+	refused_print(&refused);
 	return EXIT_YES;
 }
 

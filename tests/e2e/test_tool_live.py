@@ -231,7 +231,10 @@ def test_status(edge):
         assert all(0 <= p["up"] <= 120 and p["rss"] > 0 for p in s["processes"])
         assert s["last_minute"]["messages_accepted"] == 1 and 0 < s["last_minute_seconds"] < 70
         assert {"keeper", "worker 1", "worker 2"} <= {p["process"] for p in s["processes"]}
+        assert wait_for(lambda: json.loads(d.tool("status", "--json").stdout)["refused_by_last_hour"],
+                        what="the incident") == {"unknown-recipient": 1}
         shown = d.tool("status").stdout
+    assert "\nrefused by    unknown-recipient 1   (last hour)\n" in shown
     assert re.match(r"gatepostd \S+ on mx1\.test, up ", shown) and "1 session, stress 0 of 3" in shown
     assert "MODE IS" not in shown
     for mode in ("monitor", "soft"):
