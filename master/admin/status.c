@@ -63,7 +63,7 @@ static void process_row(struct table_out *table, const struct process_slot *p, c
 			int pid, int64_t up_us)
 {
 	char id[16], up[32] = "", sessions[16], cpu[24], rss[32], restarts[16], generation[16];
-	char stress[8];
+	char stress[8], accepted[32];
 
 	snprintf(id, sizeof(id), "%d", pid);
 	up_format(table->json, up_us, up);
@@ -74,8 +74,10 @@ static void process_row(struct table_out *table, const struct process_slot *p, c
 	snprintf(stress, sizeof(stress), "%u", p ? atomic_load(&p->stress) : 0);
 	const bool worker = p && p->role == ROLE_WORKER;
 
+	count_format(table->json, p ? atomic_load(&p->metrics[METRIC_messages_accepted]) : 0,
+		     accepted);
 	table_row(table, name, id, up, worker ? generation : "", worker ? sessions : "",
-		  worker ? stress : "", cpu, rss, p ? restarts : "",
+		  worker ? accepted : "", worker ? stress : "", cpu, rss, p ? restarts : "",
 		  p && atomic_load(&p->draining) ? "draining" : "");
 }
 
@@ -84,7 +86,8 @@ static void print_processes(const struct segment *s, int64_t up_us, bool json)
 	struct table_out table;
 
 	table_begin(&table, json,
-		    "PROCESS PID UP GENERATION SESSIONS STRESS CPU RSS RESTARTS STATE", 0x1FE);
+		    "PROCESS PID UP GENERATION SESSIONS ACCEPTED STRESS CPU RSS RESTARTS STATE",
+		    0x3FE);
 	process_row(&table, NULL, "master", atomic_load(&s->header->master_pid), up_us);
 	for (unsigned i = 0; i < SEGMENT_PROCESSES; i++) {
 		const struct process_slot *p = &s->processes[i];
@@ -237,7 +240,7 @@ static int status_show(struct tool *t, int argc, char **argv)
 				 TEXT(t->config->global.state_dir));
 	const struct segment *s = &t->segment;
 	const int64_t up_us = t->now_wall_us - s->header->started_wall_us;
-	struct refused_by refused;
+	struct refused_by refused = {0};
 
 	if (!refused_last_hour(t, &refused))
 		return EXIT_STORE;
