@@ -126,6 +126,25 @@ static bool is_url(struct text t)
 	return text_istarts(t, LIT("https://")) || text_istarts(t, LIT("http://"));
 }
 
+static void check_resolvers(struct loading *l)
+{
+	enum { RESOLVERS_MAX = 8 };
+	const struct text_list *list = &l->config->global.resolvers;
+	uint16_t port;
+	struct ip ip;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (!ip_parse_port(list->v[i], 53, &ip, &port))
+			config_mistake(l, raw_line(&l->global, "resolvers"),
+				       "resolvers: \"%.*s\" is not an address, such as "
+				       "\"127.0.0.1\" or \"[::1]:5353\"",
+				       TEXT(list->v[i]));
+	}
+	if (list->n > RESOLVERS_MAX)
+		config_mistake(l, raw_line(&l->global, "resolvers"), "resolvers: more than %d",
+			       RESOLVERS_MAX);
+}
+
 static void resolve_global(struct loading *l)
 {
 	struct global_settings *g = &l->config->global;
@@ -147,6 +166,7 @@ static void resolve_global(struct loading *l)
 	if (text_empty(g->state_dir))
 		config_mistake(l, raw_line(&l->global, "state_dir"),
 			       "state-dir: it can't be empty");
+	check_resolvers(l);
 	g->state_dir = source_absolute(&l->source, g->state_dir);
 }
 

@@ -5,6 +5,7 @@
 #include "shm/base/log.h"
 #include "shm/base/privileges.h"
 #include "worker/io/accept.h"
+#include "worker/io/dns.h"
 #include "worker/io/offload.h"
 #include "worker/io/task.h"
 #include "worker/seccomp.h"
@@ -257,6 +258,17 @@ static void raise_descriptors(void)
 	}
 }
 
+/* Before /etc/resolv.conf is out of reach. */
+static struct resolver *open_resolver(const struct worker *w, struct buf *err)
+{
+	const struct global_settings *g = &w->start->config->global;
+	const struct resolver_options o = {.servers = g->resolvers.v,
+					   .server_count = g->resolvers.n,
+					   .timeout_us = g->dns_timeout};
+
+	return resolver_open(w->loop, &o, err);
+}
+
 /* While we still are root: Maildirs and the state directory may lie where only root gets to. */
 static bool open_as_root(struct worker *w, struct buf *err)
 {
@@ -274,6 +286,9 @@ static bool open_as_root(struct worker *w, struct buf *err)
 		return fail(err, "cannot start threads");
 	w->smtp.routes = routes_open(w->loop, c, w->offload, w->smtp.slot, err);
 	if (!w->smtp.routes)
+		return false;
+	w->smtp.resolver = open_resolver(w, err);
+	if (!w->smtp.resolver)
 		return false;
 	if (chdir(c->global.state_dir.p) != 0) {
 		buf_printf(err, "cannot enter %s: %s", c->global.state_dir.p,
@@ -361,6 +376,7 @@ static void worker_close(struct worker *w)
 	timer_clear(w->loop, &w->heartbeat);
 	timer_clear(w->loop, &w->drain);
 	routes_close(w->smtp.routes);
+	resolver_close(w->smtp.resolver);
 	offload_free(w->offload);
 	worker_world_close(&w->world);
 	close(w->spool.dir_fd);

@@ -96,6 +96,19 @@ static bool hop_carries_utf8(void *self, const struct session *s, const struct r
 	return !d || delivery_offers_smtputf8(d);
 }
 
+static void dns_ask(void *self, const struct session *s, struct text name, uint16_t type)
+{
+	(void)self;
+	lookups_start(smtp_session_of(s), name, type);
+}
+
+static const struct dns_answer *dns_answer(void *self, const struct session *s, struct text name,
+					   uint16_t type)
+{
+	(void)self;
+	return lookups_await(smtp_session_of(s), name, type);
+}
+
 static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
 			    size_t n)
 {
@@ -148,6 +161,8 @@ static const struct world_ops ops = {
     .recipient = recipient,
     .hop_takes = hop_takes,
     .hop_carries_utf8 = hop_carries_utf8,
+    .dns_start = dns_ask,
+    .dns_await = dns_answer,
     .counter_tag = counter_tag,
     .counter_read = counter_read,
     .counter_update = counter_update,

@@ -7,7 +7,7 @@ const char *dns_status_text(enum dns_status status)
 	    [DNS_OK] = "found",
 	    [DNS_NXDOMAIN] = "no such name",
 	    [DNS_NODATA] = "no such record",
-	    [DNS_TIMEOUT] = "timeout",
+	    [DNS_TIMEOUT] = "no answer",
 	    [DNS_SERVFAIL] = "SERVFAIL",
 	    [DNS_REFUSED] = "refused",
 	    [DNS_MALFORMED] = "malformed answer",

@@ -12,8 +12,8 @@ enum dns_status {
 	DNS_OK,        /* at least one record of the type */
 	DNS_NXDOMAIN,  /* no such name; also of a name that can't be asked (dns_name_ok) */
 	DNS_NODATA,    /* the name exists, but has no record of the type */
-	DNS_TIMEOUT,   /* nobody has answered in time */
-	DNS_SERVFAIL,  /* the resolver couldn't find out */
+	DNS_TIMEOUT,   /* nobody answers, or not in time */
+	DNS_SERVFAIL,  /* the resolver couldn't find out; of several, none could */
 	DNS_REFUSED,   /* REFUSED, NOTIMP, FORMERR and what else an answer may say */
 	DNS_MALFORMED, /* an answer that is no DNS message, or not one to our question */
 	DNS_OURS,      /* no memory, too many queries, or we are stopping */
@@ -24,12 +24,12 @@ enum dns_type {
 	DNS_A = 1,
 	DNS_NS = 2,
 	DNS_CNAME = 5,
-	DNS_SOA = 6,
+	DNS_SOA = 6, /* its data is not read */
 	DNS_PTR = 12,
 	DNS_MX = 15,
 	DNS_TXT = 16,
 	DNS_AAAA = 28,
-	DNS_TLSA = 52,
+	DNS_TLSA = 52, /* nor its */
 };
 
 struct dns_record {
@@ -44,8 +44,9 @@ struct dns_record {
 
 struct dns_answer {
 	enum dns_status status;
-	const struct dns_record *records; /* in the order of the answer; none unless DNS_OK, and
-					     none of types that aren't named above */
+	/* In the order of the answer; none unless DNS_OK.  Of types that enum dns_type doesn't
+	 * name they are empty ones: read `wire`. */
+	const struct dns_record *records;
 	size_t count;
 	uint32_t ttl;     /* seconds: the lowest of what was used; of a negative answer its SOA's */
 	bool authentic;   /* the resolver says that it has validated it (AD bit) */

@@ -29,6 +29,10 @@ bool ip_parse(struct text t, struct ip *out);
 /* The canonical form (RFC 5952; mapped addresses as dotted quad); returns dst. */
 char *ip_format(const struct ip *ip, char dst[IP_TEXT_MAX]);
 
+/* An address, or one with a port: "192.0.2.1", "192.0.2.1:53", "::1", "[::1]", "[::1]:53".  Without
+ * one the port is `fallback`; 0 is none. */
+bool ip_parse_port(struct text t, uint16_t fallback, struct ip *ip, uint16_t *port);
+
 /* An address literal of RFC 5321 4.1.3, brackets included: "[192.0.2.1]", "[IPv6:...]". */
 bool ip_parse_literal(struct text t, struct ip *out);
 

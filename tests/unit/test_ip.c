@@ -90,6 +90,47 @@ START_TEST(agrees_with_inet_pton)
 }
 END_TEST
 
+START_TEST(ports)
+{
+	static const struct {
+		const char *text, *ip; /* ip NULL: it is none */
+		unsigned port;
+	} cases[] = {
+	    {"192.0.2.1", "192.0.2.1", 53},
+	    {"192.0.2.1:5353", "192.0.2.1", 5353},
+	    {"::1", "::1", 53},
+	    {"[::1]", "::1", 53},
+	    {"[2001:db8::1]:65535", "2001:db8::1", 65535},
+	    {"2001:db8::1:53", "2001:db8::1:53", 53},
+	    {"", NULL, 0},
+	    {"192.0.2.1:", NULL, 0},
+	    {"192.0.2.1:0", NULL, 0},
+	    {"192.0.2.1:65536", NULL, 0},
+	    {"192.0.2.1:53x", NULL, 0},
+	    {"[192.0.2.1]:53", NULL, 0},
+	    {"[::1", NULL, 0},
+	    {"[::1]53", NULL, 0},
+	    {"[::1]:", NULL, 0},
+	    {"localhost:53", NULL, 0},
+	    {":53", NULL, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char dst[IP_TEXT_MAX];
+		uint16_t port;
+		struct ip ip;
+
+		if (!ip_parse_port(text_of(cases[i].text), 53, &ip, &port)) {
+			ck_assert_msg(!cases[i].ip, "%s", cases[i].text);
+			continue;
+		}
+		ck_assert_msg(cases[i].ip != NULL, "%s", cases[i].text);
+		ck_assert_str_eq(ip_format(&ip, dst), cases[i].ip);
+		ck_assert_uint_eq(port, cases[i].port);
+	}
+}
+END_TEST
+
 START_TEST(round_trip)
 {
 	char dst[IP_TEXT_MAX];
@@ -249,6 +290,7 @@ int main(void)
 	tcase_add_test(tc, canonical_text);
 	tcase_add_test(tc, not_addresses);
 	tcase_add_test(tc, agrees_with_inet_pton);
+	tcase_add_test(tc, ports);
 	tcase_add_test(tc, round_trip);
 	tcase_add_test(tc, literals);
 	tcase_add_test(tc, sockaddrs);

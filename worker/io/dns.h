@@ -15,7 +15,7 @@ struct resolver;
 struct dns_query;
 
 struct resolver_options {
-	/* "192.0.2.1", "192.0.2.1:5353", "::1", "[::1]:53"; none: those of /etc/resolv.conf. */
+	/* As ip_parse_port() takes them; none: those of /etc/resolv.conf. */
 	const struct text *servers;
 	size_t server_count;
 	/* For one question with its retries. */
@@ -23,9 +23,6 @@ struct resolver_options {
 	/* Questions in flight, beyond which new ones are answered with DNS_OURS; 0: a default. */
 	size_t max_queries;
 };
-
-/* Is it an address, with a port or without, as `servers` has them? */
-bool resolver_address_ok(struct text server);
 
 /* Reads /etc/resolv.conf where it needs to, and opens no socket: call it before privileges are
  * dropped.  NULL with a message. */

@@ -12,6 +12,7 @@
 
 #include <sys/socket.h>
 
+struct resolver;
 struct smtp_session;
 
 /* Said so often that it is made once. */
@@ -29,6 +30,7 @@ struct smtp_server {
 	struct process_slot *slot;
 	struct world world;
 	struct routes *routes;
+	struct resolver *resolver;
 	struct spool_place *spool_place;
 
 	struct smtp_texts texts;

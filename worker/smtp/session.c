@@ -179,6 +179,7 @@ static void session_close(struct smtp_session *ss)
 		slots_give(sv->seg, sv->process, ss->slot, clock_boot_us());
 	closing_words(ss);
 	conn_close(&ss->conn);
+	lookups_end(ss);
 	arena_reset(&ss->arena);
 	*ss->link = ss->next;
 	if (ss->next)

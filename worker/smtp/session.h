@@ -8,6 +8,7 @@
 #include "worker/io/conn.h"
 #include "worker/io/task.h"
 #include "worker/smtp/body.h"
+#include "worker/smtp/lookups.h"
 #include "worker/smtp/server.h"
 
 #include <setjmp.h>
@@ -61,6 +62,7 @@ struct smtp_session {
 	struct delivery *delivery; /* of the transaction; NULL: not opened */
 	const struct route *delivery_route;
 	struct spool *spool;
+	struct lookups lookups;
 	int slot; /* in the segment, -1: none */
 	enum smtp_state state;
 	bool idle; /* waits for a command outside of a transaction */

@@ -16,6 +16,7 @@ void smtp_transaction_begin(struct smtp_session *ss)
 void smtp_transaction_forget(struct smtp_session *ss)
 {
 	ss->s.tx = NULL;
+	lookups_end_transaction(ss);
 	arena_reset(&ss->tx.arena);
 }
 
@@ -44,6 +45,7 @@ void smtp_transaction_end(struct smtp_session *ss)
 	ss->s.tx = NULL;
 	ss->s.rcpt = NULL;
 	engine_end_transaction(&ss->s);
+	lookups_end_transaction(ss);
 	arena_reset(&ss->tx.arena);
 	if (ss->state != SMTP_NEW)
 		ss->state = SMTP_READY;
