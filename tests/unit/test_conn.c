@@ -606,6 +606,46 @@ START_TEST(the_last_reply_arrives)
 }
 END_TEST
 
+static void parts(void)
+{
+	char heard[100];
+	const int64_t began = loop_now_us(loop);
+
+	conn_printf(&conn, "221 bye\r\n");
+	conn_part(&conn, in_ms(2000));
+	ck_assert(!conn_is_open(&conn));
+	ck_assert_int_eq(loop_now_us(loop), began); /* it waited for nothing */
+	hear(heard, sizeof(heard));
+	ck_assert_str_eq(heard, "221 bye\r\n");
+	ck_assert_int_eq(read(peer, heard, 1), 0);
+}
+
+START_TEST(nobody_waits_for_a_peer_that_has_said_quit)
+{
+	run(parts);
+}
+END_TEST
+
+static void parts_from_one_who_talks(void)
+{
+	struct text line;
+
+	say("QUIT\r\nmore\r\n");
+	ck_assert_int_eq(conn_getline(&conn, &line, 100, in_ms(1000)), CONN_OK);
+	ck_assert(task_spawn(loop, keeps_talking, NULL));
+	conn_printf(&conn, "421 bye\r\n");
+	conn_part(&conn, in_ms(2000));
+	ck_assert(!conn_is_open(&conn));
+	ck_assert_int_eq(done, 1);
+}
+
+START_TEST(what_is_unread_at_the_end_is_read_first)
+{
+	run(parts_from_one_who_talks);
+	peer = -1;
+}
+END_TEST
+
 /* ---- Connecting ---- */
 
 static struct sockaddr_storage address;
@@ -784,6 +824,8 @@ int main(void)
 	tcase_add_test(t, a_cancelled_session_can_still_say_421);
 	tcase_add_test(t, the_rate_rule);
 	tcase_add_test(t, the_last_reply_arrives);
+	tcase_add_test(t, nobody_waits_for_a_peer_that_has_said_quit);
+	tcase_add_test(t, what_is_unread_at_the_end_is_read_first);
 	tcase_add_test(t, connects_or_says_why_not);
 	tcase_add_test(t, connecting_has_a_deadline);
 	tcase_add_test(t, a_transport_stands_between);

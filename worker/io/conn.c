@@ -32,7 +32,7 @@ void conn_close(struct conn *c)
 	conn_drop_output(c);
 	if (c->transport->free)
 		c->transport->free(c);
-	watch_remove(&c->watch);
+	watch_forget(&c->watch);
 	close(fd);
 }
 
@@ -57,6 +57,7 @@ void conn_finish(struct conn *c, int64_t deadline_us)
 
 	if (!conn_is_open(c))
 		return;
+	c->parting = true;
 	if (conn_flush(c, deadline_us) == CONN_OK && shut_down(c, deadline_us) == CONN_OK) {
 		do {
 			dropped += conn_buffered(c);
@@ -64,6 +65,23 @@ void conn_finish(struct conn *c, int64_t deadline_us)
 		} while (dropped <= CONN_SWALLOW_MAX && conn_fill(c, deadline_us) == CONN_OK);
 	}
 	conn_close(c);
+}
+
+/* Unread input would make the kernel send a reset. */
+static bool nothing_unread(const struct conn *c)
+{
+	return conn_buffered(c) == 0 && !c->watch.readable;
+}
+
+void conn_part(struct conn *c, int64_t deadline_us)
+{
+	if (!conn_is_open(c))
+		return;
+	c->parting = c->transport == &conn_transport_plain && nothing_unread(c);
+	if (c->parting && conn_flush(c, deadline_us) == CONN_OK && nothing_unread(c))
+		conn_close(c);
+	else
+		conn_finish(c, deadline_us);
 }
 
 void conn_set_transport(struct conn *c, const struct conn_transport *t, void *state)
@@ -159,7 +177,7 @@ static ssize_t plain_writev(struct conn *c, const struct iovec *iov, int n)
 	ssize_t sent;
 
 	do
-		sent = sendmsg(c->watch.fd, &m, MSG_NOSIGNAL);
+		sent = sendmsg(c->watch.fd, &m, MSG_NOSIGNAL | (c->parting ? MSG_MORE : 0));
 	while (sent < 0 && errno == EINTR);
 	if (sent >= 0)
 		return sent;

@@ -83,6 +83,7 @@ struct conn {
 	uint64_t bytes_in, bytes_out; /* of the peer's stream, without TLS */
 	enum conn_eol eol;            /* how the last line of conn_getline() ended */
 	bool eof;
+	bool parting;                /* what is written now is the last: it may wait for the end */
 	uint8_t streak;              /* reads since it last had to wait, for fairness */
 	enum conn_result put_result; /* why conn_put() could not send; CONN_OK if it could */
 };
@@ -104,6 +105,9 @@ void conn_close(struct conn *c);
  * closes too or the deadline has passed (else a reset could overtake our last reply), then closes.
  */
 void conn_finish(struct conn *c, int64_t deadline_us);
+/* The same for a peer that has said that it sends nothing more (QUIT): if nothing of it is unread,
+ * the last reply and the end leave in one packet, and nothing is waited for. */
+void conn_part(struct conn *c, int64_t deadline_us);
 
 static inline bool conn_is_open(const struct conn *c)
 {

@@ -79,8 +79,13 @@ void watch_remove(struct watch *w)
 {
 	if (!w->loop)
 		return;
-	assert(!w->reader && !w->writer);
 	epoll_ctl(w->loop->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+	watch_forget(w);
+}
+
+void watch_forget(struct watch *w)
+{
+	assert(!w->reader && !w->writer);
 	w->loop = NULL;
 	w->fd = -1;
 }

@@ -59,6 +59,9 @@ bool watch_add(struct loop *l, struct watch *w, int fd);
 /* Call before close(fd).  Nothing may be waiting on it.  Harmless when not added (zeroed loop) or
  * removed. */
 void watch_remove(struct watch *w);
+/* The same for a descriptor that nobody else has and that is closed next: its close takes it out.
+ */
+void watch_forget(struct watch *w);
 
 /* Yield until the descriptor may be read or written.  A cancelled task gets WAKE_CANCELLED even
  * when it is ready; a ready one gets WAKE_READY even when the deadline has passed. */

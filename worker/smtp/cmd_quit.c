@@ -10,5 +10,6 @@ void cmd_quit(struct smtp_session *ss, struct text args)
 	}
 	reply_ok(ss, 221, "2.0.0", "%.*s closing the connection",
 		 TEXT(ss->server->config->global.hostname));
+	ss->quit = true;
 	smtp_session_end(ss, "quit");
 }

@@ -141,7 +141,9 @@ static void guarded(struct smtp_session *ss)
 
 static void closing_words(struct smtp_session *ss)
 {
-	if (conn_is_open(&ss->conn))
+	if (ss->quit)
+		conn_part(&ss->conn, deadline_goodbye(ss));
+	else
 		conn_finish(&ss->conn, deadline_goodbye(ss));
 }
 

@@ -67,6 +67,7 @@ struct smtp_session {
 	enum smtp_state state;
 	bool idle; /* waits for a command outside of a transaction */
 	bool done;
+	bool quit; /* it has said QUIT: nothing more comes */
 	int64_t start_us, deadline_us;
 	unsigned commands, errors;
 	unsigned names; /* how often HELO or EHLO gave a new one */
