@@ -6,6 +6,7 @@
 #include "shm/base/log.h"
 #include "shm/base/privileges.h"
 #include "shm/keeper.h"
+#include "worker/inspect/zygote.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -31,9 +32,10 @@ const char *child_name(const struct child *c, char dst[32])
 static bool place_descriptors(const struct child_resources *r)
 {
 	const int above = CHILD_FD_LISTEN + (int)r->listen_count;
-	int fixed[3] = {r->config_fd, r->segment_fd, r->lifeline_read_fd};
-	for (int i = 0; i < 3; i++)
-		if ((fixed[i] = fcntl(fixed[i], F_DUPFD_CLOEXEC, above)) < 0)
+	enum { FIXED = CHILD_FD_LISTEN - CHILD_FD_CONFIG };
+	int fixed[FIXED] = {r->config_fd, r->segment_fd, r->lifeline_read_fd, r->inspect_fd};
+	for (int i = 0; i < FIXED; i++)
+		if (fixed[i] >= 0 && (fixed[i] = fcntl(fixed[i], F_DUPFD_CLOEXEC, above)) < 0)
 			return false;
 	int *lifted = calloc(r->listen_count + 1, sizeof(int));
 	if (!lifted)
@@ -41,8 +43,12 @@ static bool place_descriptors(const struct child_resources *r)
 	bool ok = true;
 	for (size_t i = 0; ok && i < r->listen_count; i++)
 		ok = (lifted[i] = fcntl(r->listen_fds[i], F_DUPFD_CLOEXEC, above)) >= 0;
-	for (int i = 0; ok && i < 3; i++)
-		ok = dup2(fixed[i], CHILD_FD_CONFIG + i) >= 0;
+	for (int i = 0; ok && i < FIXED; i++) {
+		if (fixed[i] < 0)
+			close(CHILD_FD_CONFIG + i);
+		else
+			ok = dup2(fixed[i], CHILD_FD_CONFIG + i) >= 0;
+	}
 	for (size_t i = 0; ok && i < r->listen_count; i++)
 		ok = dup2(lifted[i], CHILD_FD_LISTEN + (int)i) >= 0;
 	free(lifted);
@@ -160,34 +166,70 @@ static int worker_child(const struct config *config, unsigned process, unsigned 
 	    .listen_fds = fds,
 	    .listen_count = listeners,
 	    .lifeline_fd = CHILD_FD_LIFELINE,
+	    .inspect_fd = CHILD_FD_INSPECT,
 	};
 	int status = worker_main(&start);
 	free(fds);
 	return status;
 }
 
+/* The configuration may hold what no inspector should have: the zygote keeps four values of it. */
+static int zygote_child(struct config *config)
+{
+	char user[64], state_dir[512];
+	const struct zygote_options options = {
+	    .inspectors = zygote_inspectors(config->global.inspectors),
+	    .memory_bytes = config->global.inspector_memory,
+	    .user = {user, text_cstr(config->global.jail_user, user, sizeof(user))},
+	    .state_dir = {state_dir,
+			  text_cstr(config->global.state_dir, state_dir, sizeof(state_dir))},
+	    .serve_fd = CHILD_FD_INSPECT,
+	    .status_fd = CHILD_FD_SEGMENT,
+	};
+	config_free(config);
+	close(CHILD_FD_CONFIG);
+	return zygote_run(&options);
+}
+
+static enum role role_named(const char *name)
+{
+	static const enum role roles[] = {ROLE_WORKER, ROLE_KEEPER, ROLE_ZYGOTE};
+	for (unsigned i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		if (strcmp(name, role_name(roles[i])) == 0)
+			return roles[i];
+	return ROLE_NONE;
+}
+
 int child_main(int argc, char **argv)
 {
-	if (argc != 7)
+	const struct child self = {
+	    .role = argc == 7 ? role_named(argv[2]) : ROLE_NONE,
+	    .index = argc == 7 ? (unsigned)strtoul(argv[4], NULL, 10) : 0,
+	};
+	char name[32], process_name[64];
+	int status;
+	if (self.role == ROLE_NONE)
 		return 2;
-	const bool worker = strcmp(argv[2], role_name(ROLE_WORKER)) == 0;
 	const unsigned process = (unsigned)strtoul(argv[3], NULL, 10);
-	const unsigned index = (unsigned)strtoul(argv[4], NULL, 10);
 	const unsigned generation = (unsigned)strtoul(argv[5], NULL, 10);
 	const size_t listeners = strtoul(argv[6], NULL, 10);
-	char name[32];
-	if (worker)
-		snprintf(name, sizeof(name), "worker %u", index + 1);
-	else
-		snprintf(name, sizeof(name), "keeper");
-	prctl(PR_SET_NAME, worker ? "gatepost-worker" : "gatepost-keeper");
+	snprintf(process_name, sizeof(process_name), "gatepost-%s", role_name(self.role));
+	prctl(PR_SET_NAME, process_name);
 
 	struct config *config = config_load_bundle(CHILD_FD_CONFIG, stderr);
 	if (!config)
 		return 2;
-	log_open((enum log_to)config->log.to, name);
-	int status = worker ? worker_child(config, process, index, generation, listeners)
-			    : keeper_main(config, process);
+	log_open((enum log_to)config->log.to, child_name(&self, name));
+	switch (self.role) {
+	case ROLE_ZYGOTE:
+		return zygote_child(config);
+	case ROLE_WORKER:
+		status = worker_child(config, process, self.index, generation, listeners);
+		break;
+	default:
+		status = keeper_main(config, process);
+		break;
+	}
 	config_free(config);
 	return status;
 }

@@ -38,6 +38,12 @@ struct master {
 	    *next;              /* being started by a reload; comes into force when all are ready */
 	struct generation *old; /* draining */
 	struct child keeper;
+	struct child zygote;
+	struct zygote_status *zygote_status; /* shared with it, and its descriptor */
+	int zygote_status_fd;
+	/* Questions to the inspectors: workers ask on [0], inspectors serve [1].  Both ends stay
+	 * ours, so that what is queued outlives zygote and workers. */
+	int inspect_pair[2];
 	bool reload_wanted;
 	bool stopping;
 	int64_t

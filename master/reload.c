@@ -90,6 +90,9 @@ void reload_continue(struct master *m)
 	/* The keeper reads the new configuration when it starts again. */
 	if (m->keeper.pid != 0)
 		kill(m->keeper.pid, SIGTERM);
+	/* So does the zygote; what is asked meanwhile waits in the queue. */
+	if (m->zygote.pid != 0)
+		kill(m->zygote.pid, SIGTERM);
 	log_info("generation %u is in force, %zu workers; generation %u drains", m->current->number,
 		 m->current->worker_count, m->old->number);
 	sd_notify(0, "READY=1");

@@ -3,6 +3,7 @@
 #include "master/master.h"
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
+#include "worker/inspect/zygote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,11 +12,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#define RING_BYTES (1U << 20)
-#define TICK_US    SECOND_US
+#define RING_BYTES          (1U << 20)
+#define INSPECT_QUEUE_BYTES (8 << 20)
+#define TICK_US             SECOND_US
 /* At a start the keeper makes the stores before the first worker looks for them; mail doesn't wait
  * longer than this for a keeper that can't. */
 #define KEEPER_FIRST_US (5 * SECOND_US)
@@ -45,12 +48,26 @@ static void raise_descriptor_limit(void)
 	}
 }
 
+/* A queue that holds what all workers may ask at once; a few hundred kilobytes where we aren't
+ * root.
+ */
+static bool open_inspect_pair(struct master *m)
+{
+	const int bytes = INSPECT_QUEUE_BYTES;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, m->inspect_pair) != 0)
+		return false;
+	if (setsockopt(m->inspect_pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) != 0)
+		(void)setsockopt(m->inspect_pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	m->zygote_status_fd = zygote_status_create(&m->zygote_status);
+	return m->zygote_status_fd >= 0;
+}
+
 static bool prepare(struct master *m, const struct config *config)
 {
 	char message[640];
 	struct buf err = buf_over(message, sizeof(message));
 	raise_descriptor_limit();
-	if (!open_signals(m) || pipe2(m->lifeline, O_CLOEXEC) != 0) {
+	if (!open_signals(m) || pipe2(m->lifeline, O_CLOEXEC) != 0 || !open_inspect_pair(m)) {
 		log_error("cannot start: %m");
 		return false;
 	}
@@ -106,15 +123,17 @@ static void take_signals(struct master *m)
 /* All workers are gone: the keeper drains what they left and ends last. */
 static bool finished(struct master *m)
 {
-	static bool told_keeper;
+	static bool told_to_end;
 	if (!m->stopping || m->old || !generation_gone(m->current) ||
 	    (m->next && !generation_gone(m->next)))
 		return false;
-	if (m->keeper.pid == 0)
+	if (m->keeper.pid == 0 && m->zygote.pid == 0)
 		return true;
-	if (!told_keeper)
+	if (!told_to_end && m->keeper.pid != 0)
 		kill(m->keeper.pid, SIGTERM);
-	told_keeper = true;
+	if (!told_to_end && m->zygote.pid != 0)
+		kill(m->zygote.pid, SIGTERM);
+	told_to_end = true;
 	return false;
 }
 
@@ -151,7 +170,7 @@ static bool restart_pending(const struct master *m)
 	for (size_t i = 0; i < m->current->worker_count; i++)
 		if (m->current->workers[i].restart_at_mono_us != 0)
 			return true;
-	return m->keeper.restart_at_mono_us != 0;
+	return m->keeper.restart_at_mono_us != 0 || m->zygote.restart_at_mono_us != 0;
 }
 
 static void supervise(struct master *m)
@@ -193,6 +212,8 @@ int master_run(struct master *m, struct config *config, int bundle_fd)
 		log_info("not started as root: every process runs as the user that started it");
 	m->keeper = (struct child){.role = ROLE_KEEPER, .generation = m->current->number};
 	supervise_start_child(m, &m->keeper, m->current);
+	m->zygote = (struct child){.role = ROLE_ZYGOTE, .generation = m->current->number};
+	supervise_start_child(m, &m->zygote, m->current);
 	m->workers_due_mono_us = clock_mono_us() + KEEPER_FIRST_US;
 	supervise(m);
 	unlinkat(m->state_dir.fd, "control", 0);

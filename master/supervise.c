@@ -3,6 +3,7 @@
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
 #include "shm/slots.h"
+#include "worker/inspect/zygote.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -18,10 +19,13 @@
 
 void supervise_start_child(struct master *m, struct child *c, const struct generation *g)
 {
-	const bool worker = c->role == ROLE_WORKER;
+	const bool worker = c->role == ROLE_WORKER, zygote = c->role == ROLE_ZYGOTE;
 	const struct child_resources r = {
 	    .segment = &m->segment,
-	    .segment_fd = m->segment_fd,
+	    .segment_fd = zygote ? m->zygote_status_fd : m->segment_fd,
+	    .inspect_fd = worker   ? m->inspect_pair[0]
+			  : zygote ? m->inspect_pair[1]
+				   : -1,
 	    .config_fd = g->bundle_fd,
 	    .lifeline_read_fd = m->lifeline[0],
 	    .listen_fds = worker ? g->listen_fds : NULL,
@@ -50,6 +54,8 @@ static struct child *find_child(struct master *m, pid_t pid, struct generation *
 		}
 	}
 	*g = m->current;
+	if (m->zygote.pid == pid)
+		return &m->zygote;
 	return m->keeper.pid == pid ? &m->keeper : NULL;
 }
 
@@ -80,7 +86,8 @@ static void say_death(const struct child *c, int status, unsigned sessions, bool
 static void bury(struct master *m, struct child *c, struct generation *g, int status)
 {
 	const int64_t now = clock_mono_us();
-	/* The keeper ends with status 0 when a reload told it to: it starts again at once. */
+	/* Keeper and zygote end with status 0 when a reload told them to: they start again at
+	 * once. */
 	const bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	const bool expected = m->stopping || (c->role == ROLE_WORKER ? g->draining : clean);
 	const unsigned process = (unsigned)(c->slot - m->segment.processes);
@@ -165,6 +172,7 @@ void supervise_restart(struct master *m)
 	for (size_t i = 0; i < g->worker_count; i++)
 		restart_if_due(m, &g->workers[i], g);
 	restart_if_due(m, &m->keeper, g);
+	restart_if_due(m, &m->zygote, g);
 }
 
 void supervise_tick(struct master *m)
@@ -173,4 +181,9 @@ void supervise_tick(struct master *m)
 	tend(m->next);
 	tend(m->old);
 	check_heartbeat(&m->keeper);
+	/* It has no segment to write into. */
+	if (m->zygote.slot)
+		atomic_store(&m->zygote.slot->heartbeat_boot_us,
+			     atomic_load(&m->zygote_status->heartbeat_boot_us));
+	check_heartbeat(&m->zygote);
 }

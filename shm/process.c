@@ -12,6 +12,8 @@ const char *role_name(enum role role)
 		return "worker";
 	case ROLE_KEEPER:
 		return "keeper";
+	case ROLE_ZYGOTE:
+		return "zygote";
 	case ROLE_NONE:
 		break;
 	}

@@ -25,7 +25,7 @@
 #define SEGMENT_WORKERS_MAX          64
 #define SEGMENT_SESSIONS_PER_PROCESS 65536
 
-enum role { ROLE_NONE, ROLE_MASTER, ROLE_WORKER, ROLE_KEEPER };
+enum role { ROLE_NONE, ROLE_MASTER, ROLE_WORKER, ROLE_KEEPER, ROLE_ZYGOTE };
 const char *role_name(enum role role); /* "worker"; "none" for a number that is no role */
 
 enum metric {

@@ -18,9 +18,10 @@ static bool drop_capabilities(void)
 	return ok;
 }
 
-bool privileges_become(struct text user, struct buf *err)
+bool privileges_find(struct text user, struct privileges_user *out, struct buf *err)
 {
 	char name[64];
+	*out = (struct privileges_user){.name = user};
 	if (geteuid() != 0)
 		return true;
 	text_cstr(user, name, sizeof(name));
@@ -29,22 +30,37 @@ bool privileges_become(struct text user, struct buf *err)
 		buf_printf(err, "user \"%s\" does not exist", name);
 		return false;
 	}
-	if (setgroups(0, NULL) != 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
-	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0 || !drop_capabilities()) {
-		buf_printf(err, "cannot become user \"%s\": %m", name);
+	out->uid = pw->pw_uid;
+	out->gid = pw->pw_gid;
+	return true;
+}
+
+static bool become(const struct privileges_user *u, struct buf *err)
+{
+	if (geteuid() != 0)
+		return true;
+	if (setgroups(0, NULL) != 0 || setresgid(u->gid, u->gid, u->gid) != 0 ||
+	    setresuid(u->uid, u->uid, u->uid) != 0 || !drop_capabilities()) {
+		buf_printf(err, "cannot become user \"%.*s\": %m", TEXT(u->name));
 		return false;
 	}
-	if (pw->pw_uid != 0 && setuid(0) == 0) {
+	if (u->uid != 0 && setuid(0) == 0) {
 		buf_printf(err, "root came back after it was dropped");
 		return false;
 	}
 	return true;
 }
 
-bool privileges_drop(struct text user, struct buf *err)
+bool privileges_become(struct text user, struct buf *err)
+{
+	struct privileges_user u;
+	return privileges_find(user, &u, err) && become(&u, err);
+}
+
+bool privileges_drop_to(const struct privileges_user *u, struct buf *err)
 {
 	const struct rlimit no_core = {0, 0};
-	if (!privileges_become(user, err))
+	if (!become(u, err))
 		return false;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &no_core) != 0) {
@@ -54,4 +70,10 @@ bool privileges_drop(struct text user, struct buf *err)
 	/* After the change of uid, which clears it. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	return true;
+}
+
+bool privileges_drop(struct text user, struct buf *err)
+{
+	struct privileges_user u;
+	return privileges_find(user, &u, err) && privileges_drop_to(&u, err);
 }

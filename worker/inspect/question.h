@@ -54,7 +54,7 @@ struct known_answer {
 
 struct question {
 	enum question_type type;
-	uint64_t deadline_mono_us; /* nobody waits for an answer after it */
+	int64_t deadline_mono_us; /* nobody waits for an answer after it */
 	struct text body;
 	const struct known_answer *answers;
 	size_t answer_count;
@@ -71,6 +71,11 @@ struct need {
 	struct text name;
 	uint16_t type;
 };
+
+/* How a question travels: a byte of flags and then its bytes, or, when they are too many, only the
+ * flags.  With it go, in this order, the reply descriptor, the descriptor of its bytes, and that of
+ * the message. */
+enum { QUESTION_BY_FD = 1, QUESTION_WITH_MESSAGE = 2, QUESTION_FDS_MAX = 3 };
 
 enum reply_kind {
 	REPLY_KIND_ANSWER = 1, /* body */
@@ -95,10 +100,11 @@ struct inquiry {
 	struct arena *arena; /* lives until the answer is sent; the process aborts if it runs out */
 	struct need needs[QUESTION_NEEDS_MAX];
 	size_t need_count;
+	bool blocked; /* it can't be answered without what is needed (not only expected to be) */
 };
 
-/* Judges the question and appends its answer, which is not sent if something is needed: then it is
- * asked again with that.  One a row of questions.def: question_<name>(). */
+/* Judges the question and appends its answer, which is not sent if it is blocked: then it is asked
+ * again with all that was noted.  One a row of questions.def: question_<name>(). */
 typedef void question_fn(struct inquiry *i, struct buf *answer);
 
 /* The answer to a query, or NULL: it is not known yet and has been noted as needed.  The function

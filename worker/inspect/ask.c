@@ -1,0 +1,318 @@
+/* Asking an inspector: turns, rounds, deaths. */
+#include "worker/inspect/ask.h"
+
+#include "worker/inspect/ask_send.h"
+#include "worker/io/task.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	OUTSTANDING_DEFAULT = 32,
+	/* The deepest chain that RFC 7208 allows is a record, ten includes below each other, an MX
+	 * and its address, and the explanation. */
+	ROUNDS_MAX = 20,
+	DEATHS_MAX = 2,
+};
+
+/* A task that waits for its turn; on its stack. */
+struct turn {
+	struct task *task;
+	struct turn *next;
+	bool given;
+};
+
+struct inspect {
+	struct loop *loop;
+	struct inspect_options o;
+	char *scratch; /* a question is written here and sent before anybody else runs */
+	unsigned outstanding, waiting;
+	struct turn *first, **last;
+};
+
+struct inspect *inspect_open(struct loop *l, const struct inspect_options *o)
+{
+	struct inspect *in = calloc(1, sizeof(*in));
+
+	if (!in)
+		return NULL;
+	/* Pages that no question reaches are never touched. */
+	in->scratch = malloc(ASK_SCRATCH_BYTES);
+	if (!in->scratch) {
+		free(in);
+		return NULL;
+	}
+	in->loop = l;
+	in->o = *o;
+	if (in->o.outstanding_max == 0)
+		in->o.outstanding_max = OUTSTANDING_DEFAULT;
+	in->last = &in->first;
+	return in;
+}
+
+void inspect_close(struct inspect *in)
+{
+	if (!in)
+		return;
+	free(in->scratch);
+	free(in);
+}
+
+unsigned inspect_outstanding(const struct inspect *in)
+{
+	return in->outstanding;
+}
+
+unsigned inspect_waiting(const struct inspect *in)
+{
+	return in->waiting;
+}
+
+const char *inspect_result_text(enum inspect_result r)
+{
+	static const char *const texts[] = {
+	    [INSPECT_ANSWERED] = "answered",
+	    [INSPECT_TIMEOUT] = "no inspector answered in time",
+	    [INSPECT_DIED] = "two inspectors died of it",
+	    [INSPECT_TOO_MUCH] = "it needs more look-ups than one question may have",
+	    [INSPECT_NONSENSE] = "an inspector answered nonsense",
+	    [INSPECT_EXHAUSTED] = "no descriptors or no memory to ask an inspector",
+	    [INSPECT_CANCELLED] = "the session was ended",
+	};
+
+	return texts[r];
+}
+
+/* ---- Turns */
+
+static void leave_line(struct inspect *in, struct turn *t)
+{
+	struct turn **at = &in->first;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	if (!*at)
+		in->last = at;
+	in->waiting--;
+}
+
+static enum inspect_result take_turn(struct inspect *in, int64_t deadline_us)
+{
+	struct turn t = {.task = task_current()};
+
+	if (in->outstanding < in->o.outstanding_max && !in->first) {
+		in->outstanding++;
+		return INSPECT_ANSWERED;
+	}
+	*in->last = &t;
+	in->last = &t.next;
+	in->waiting++;
+	while (!t.given) {
+		const enum wake w = task_park(deadline_us);
+
+		if (t.given || w == WAKE_READY)
+			continue;
+		leave_line(in, &t);
+		return w == WAKE_TIMEOUT ? INSPECT_TIMEOUT : INSPECT_CANCELLED;
+	}
+	return INSPECT_ANSWERED;
+}
+
+/* Hands the turn to the one who has waited longest. */
+static void give_turn(struct inspect *in)
+{
+	struct turn *t = in->first;
+
+	if (!t) {
+		in->outstanding--;
+		return;
+	}
+	leave_line(in, t);
+	t->given = true;
+	task_wake(t->task);
+}
+
+/* ---- One question of one round */
+
+static enum inspect_result wait_for_reply(struct inspect *in, int fd, int64_t deadline_us,
+					  struct arena *a, struct inspect_reply *reply)
+{
+	struct watch w = {0};
+	enum wake woken;
+	enum inspect_result r;
+
+	if (!watch_add(in->loop, &w, fd))
+		return INSPECT_EXHAUSTED;
+	do {
+		woken = watch_wait_readable(&w, deadline_us);
+		r = INSPECT_TIMEOUT;
+		if (woken == WAKE_READY && !ask_receive(fd, a, reply, &r)) {
+			watch_spent_readable(&w);
+			continue;
+		}
+		break;
+	} while (true);
+	watch_remove(&w);
+	return woken == WAKE_CANCELLED ? INSPECT_CANCELLED : r;
+}
+
+static enum inspect_result ask_with_turn(struct inspect *in, const struct question *q,
+					 struct arena *a, struct inspect_reply *reply)
+{
+	int64_t pause_us = 1000;
+	int fd = -1;
+	enum ask_sent sent;
+
+	while ((sent = ask_send(in->o.fd, q, in->scratch, &fd)) == ASK_FULL) {
+		/* The queue of all workers is full: it moves on within milliseconds. */
+		const int64_t until = loop_now_us(in->loop) + pause_us;
+
+		if (until >= q->deadline_mono_us)
+			return INSPECT_TIMEOUT;
+		if (task_sleep_until(until) == WAKE_CANCELLED)
+			return INSPECT_CANCELLED;
+		if (pause_us < 16000)
+			pause_us *= 2;
+	}
+	if (sent != ASK_SENT)
+		return sent == ASK_TOO_LONG ? INSPECT_TOO_MUCH : INSPECT_EXHAUSTED;
+	const enum inspect_result r = wait_for_reply(in, fd, q->deadline_mono_us, a, reply);
+	close(fd);
+	return r;
+}
+
+/* Also where an inspector died: once more. */
+static enum inspect_result ask_round(struct inspect *in, const struct question *q, struct arena *a,
+				     unsigned *deaths, struct inspect_reply *reply)
+{
+	enum inspect_result r;
+
+	do {
+		r = take_turn(in, q->deadline_mono_us);
+		if (r != INSPECT_ANSWERED)
+			return r;
+		r = ask_with_turn(in, q, a, reply);
+		give_turn(in);
+	} while (r == INSPECT_DIED && ++*deaths < DEATHS_MAX);
+	return r;
+}
+
+/* ---- Rounds */
+
+/* All that is known of the DNS so far. */
+struct knowledge {
+	struct known_answer *v;
+	size_t n, max, queries_left;
+};
+
+static bool knows(const struct knowledge *k, const struct need *need)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		if (k->v[i].type == need->type && text_ieq(k->v[i].name, need->name))
+			return true;
+	}
+	return false;
+}
+
+static bool fits(const struct dns_answer *a)
+{
+	if (a->count > QUESTION_RECORDS_MAX)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->records[i].text.n > QUESTION_TEXT_MAX)
+			return false;
+	}
+	return true;
+}
+
+static void learn(struct knowledge *k, const struct inspect_query *q)
+{
+	struct known_answer *a = &k->v[k->n++];
+
+	*a = (struct known_answer){.name = q->name, .type = q->type, .status = q->answer.status};
+	if (!fits(&q->answer)) {
+		a->status = DNS_MALFORMED;
+	} else if (q->answer.status == DNS_OK) {
+		a->records = q->answer.records;
+		a->count = q->answer.count;
+	}
+}
+
+/* Looks up what the reply asks for.  An inspector that asks for what it was told, or for more than
+ * may be, is not believed. */
+static enum inspect_result satisfy(struct inspect *in, const struct inspect_reply *reply,
+				   int64_t deadline_us, struct arena *a, struct knowledge *k)
+{
+	struct inspect_query *queries;
+
+	for (size_t i = 0; i < reply->need_count; i++) {
+		if (knows(k, &reply->needs[i]))
+			return INSPECT_NONSENSE;
+	}
+	if (reply->need_count > k->queries_left || reply->need_count > k->max - k->n)
+		return INSPECT_TOO_MUCH;
+	queries = arena_alloc(a, reply->need_count * sizeof(*queries));
+	for (size_t i = 0; i < reply->need_count; i++) {
+		queries[i].name = reply->needs[i].name;
+		queries[i].type = reply->needs[i].type;
+		queries[i].answer.status = DNS_OURS;
+	}
+	in->o.look_up(in->o.look_up_self, queries, reply->need_count, a, deadline_us);
+	for (size_t i = 0; i < reply->need_count; i++)
+		learn(k, &queries[i]);
+	k->queries_left -= reply->need_count;
+	return INSPECT_ANSWERED;
+}
+
+static unsigned bounded(unsigned wanted, unsigned most)
+{
+	return wanted == 0 || wanted > most ? most : wanted;
+}
+
+static void prepare(struct knowledge *k, const struct inspect_request *rq, struct arena *a)
+{
+	k->max = QUESTION_ANSWERS_MAX;
+	k->queries_left = bounded(rq->queries_max, QUESTION_ANSWERS_MAX);
+	k->v = arena_alloc(a, k->max * sizeof(*k->v));
+	for (size_t i = 0; i < rq->known_count && k->n < k->max; i++)
+		k->v[k->n++] = rq->known[i];
+}
+
+struct inspect_outcome inspect_ask(struct inspect *in, const struct inspect_request *rq,
+				   struct arena *a)
+{
+	const unsigned rounds_max = bounded(rq->rounds_max, ROUNDS_MAX);
+	struct inspect_outcome out = {.result = INSPECT_TOO_MUCH};
+	struct inspect_reply reply = {0};
+	struct knowledge k = {0};
+
+	prepare(&k, rq, a);
+	while (out.rounds < rounds_max) {
+		const struct question q = {
+		    .type = rq->type,
+		    .deadline_mono_us = rq->deadline_us,
+		    .body = rq->body,
+		    .answers = k.v,
+		    .answer_count = k.n,
+		    .message_fd = rq->message_fd,
+		};
+		const size_t known = k.n;
+
+		out.rounds++;
+		out.result = ask_round(in, &q, a, &out.deaths, &reply);
+		if (out.result != INSPECT_ANSWERED || reply.kind == REPLY_KIND_ANSWER)
+			break;
+		out.result = satisfy(in, &reply, rq->deadline_us, a, &k);
+		out.queries += (unsigned)(k.n - known);
+		if (out.result != INSPECT_ANSWERED)
+			break;
+		out.result = INSPECT_TOO_MUCH; /* if no round is left */
+	}
+	if (out.result == INSPECT_ANSWERED)
+		out.body = reply.body;
+	out.known = k.v;
+	out.known_count = k.n;
+	return out;
+}

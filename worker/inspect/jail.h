@@ -1,0 +1,22 @@
+/* Where the inspectors live: no network, no files, no privileges, bounded memory, and a list of
+ * system calls whose breach is the end of the process. */
+#ifndef WORKER_INSPECT_JAIL_H
+#define WORKER_INSPECT_JAIL_H
+
+#include "shm/base/text.h"
+
+/* In the zygote, once.  As root: namespaces of its own where the kernel allows it (mounts, network,
+ * IPC), an empty read-only tmpfs as the root directory (else a chroot to an empty directory below
+ * `state_dir`), and then the user `user`; started as anybody else, only what needs no root.  False
+ * with a message. */
+bool jail_enter(struct text user, struct text state_dir, struct buf *err);
+
+/* In each inspector: at most `memory_bytes` of address space, no file may grow, no core; does
+ * nothing in sanitizer builds. */
+bool jail_limit(uint64_t memory_bytes, struct buf *err);
+
+/* In each inspector, as the last step: any system call but those that a pure function needs kills
+ * the process (SIGSYS).  Does nothing in sanitizer builds. */
+bool jail_seccomp(struct buf *err);
+
+#endif
