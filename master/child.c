@@ -1,11 +1,10 @@
 /* Starting a child, and being one. */
 #include "master/child.h"
 
+#include "master/keeper.h"
 #include "policy/config.h"
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
-#include "shm/base/privileges.h"
-#include "shm/keeper.h"
 #include "worker/inspect/zygote.h"
 #include "worker/worker.h"
 
@@ -105,50 +104,6 @@ bool child_start(struct child *c, const struct child_resources *r)
 	return true;
 }
 
-static volatile sig_atomic_t keeper_told_to_stop;
-
-static void stop_keeper(int signal_number)
-{
-	(void)signal_number;
-	keeper_told_to_stop = 1;
-}
-
-static bool keeper_stops(void)
-{
-	return keeper_told_to_stop != 0;
-}
-
-static int keeper_main(const struct config *config, unsigned process)
-{
-	char message[256], state_dir[512];
-	struct buf err = buf_over(message, sizeof(message));
-	struct segment segment;
-	struct sigaction on_stop = {.sa_handler = stop_keeper};
-	sigaction(SIGTERM, &on_stop, NULL);
-	text_cstr(config->global.state_dir, state_dir, sizeof(state_dir));
-	if (chdir(state_dir) != 0) {
-		log_error("cannot enter state-dir %s: %s", state_dir, strerror(errno));
-		return 1;
-	}
-	if (!privileges_drop(config->global.user, &err)) {
-		log_error("%s", message);
-		return 1;
-	}
-	if (segment_attach(CHILD_FD_SEGMENT, true, &segment) != 0) {
-		log_error("cannot map the shared memory: %s", strerror(errno));
-		return 1;
-	}
-	const struct keeper_options options = {
-	    .state_dir = ".",
-	    .log_json = config->log.format == LOG_FORMAT_JSON,
-	    .incident_days = (unsigned)config->log.incident_days,
-	    .process = process,
-	    .lifeline_fd = CHILD_FD_LIFELINE,
-	    .stop = keeper_stops,
-	};
-	return keeper_run(&segment, &options);
-}
-
 static int worker_child(const struct config *config, unsigned process, unsigned index,
 			unsigned generation, size_t listeners)
 {
@@ -227,7 +182,7 @@ int child_main(int argc, char **argv)
 		status = worker_child(config, process, self.index, generation, listeners);
 		break;
 	default:
-		status = keeper_main(config, process);
+		status = keeper_main(config, process, CHILD_FD_SEGMENT, CHILD_FD_LIFELINE);
 		break;
 	}
 	config_free(config);
