@@ -2,6 +2,7 @@
 import pytest
 
 from daemon import Daemon
+from dns_server import DnsServer
 from hop import Hop
 
 
@@ -41,3 +42,11 @@ def hop():
     yield starter
     for h in running:
         h.stop()
+
+
+@pytest.fixture
+def dns():
+    """A running DNS server without names (see dns_server.DnsServer): dns.update({...})."""
+    server = DnsServer().start()
+    yield server
+    server.stop()

@@ -35,9 +35,10 @@ def wait_for(condition, seconds=PATIENCE, what="a condition"):
 
 class Daemon:
     """`options` go to the file itself, `sections` are appended as written.  127.0.0.1 and its
-    neighbours are strangers but 127.0.0.9 (own) and 127.0.0.8 (a proxy)."""
+    neighbours are strangers but 127.0.0.9 (own) and 127.0.0.8 (a proxy).  `dns` is a DnsServer;
+    without one nobody answers, which the kernel says at once."""
 
-    def __init__(self, options=None, sections="", domains=None, hop_port=None, limits=""):
+    def __init__(self, options=None, sections="", domains=None, hop_port=None, limits="", dns=None):
         self.dir = tempfile.mkdtemp(prefix="gatepost-e2e-")
         os.chmod(self.dir, 0o755)
         self.mail = f"{self.dir}/mail"
@@ -49,7 +50,8 @@ class Daemon:
         self.port = free_port()
         self.hop_port = hop_port
         self.options = {"hostname": "mx1.test", "workers": 2, "trusted-networks": ["127.0.0.9/32"],
-                        "drain-timeout": "10s", **(options or {})}
+                        "drain-timeout": "10s",
+                        "resolvers": [dns.address if dns else "127.0.0.1:1"], **(options or {})}
         self.sections = sections
         self.limits = limits
         self.domains = domains

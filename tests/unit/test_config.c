@@ -144,6 +144,12 @@ static const struct {
      "conf:2: help-url: \"https://why.example.net/a?b\" is no URL that begins with https:// or "
      "http://\n"},
     {LISTENER "hostname = \"mx 1\"\n", "conf:2: hostname: \"mx 1\" is no host name\n"},
+    {LISTENER "resolvers = { \"127.0.0.1\", \"localhost\" }\n",
+     "conf:2: resolvers: \"localhost\" is not an address, such as \"127.0.0.1\" or "
+     "\"[::1]:5353\"\n"},
+    {LISTENER "resolvers = { \"192.0.2.1:99999\" }\n",
+     "conf:2: resolvers: \"192.0.2.1:99999\" is not an address, such as \"127.0.0.1\" or "
+     "\"[::1]:5353\"\n"},
     {LISTENER "recipient-delimiter = \"+-\"\n",
      "conf:2: recipient-delimiter: \"+-\" is not one character\n"},
     {LISTENER "check \"relay\" {\n\tmode = \"monitor\"\n}\n",

@@ -2,6 +2,10 @@
  * want fails with EPERM, also in a thread that was there before. */
 #include "worker/seccomp.h"
 
+#include "tests/unit/dns_peer.h"
+#include "worker/io/dns.h"
+#include "worker/io/task.h"
+
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -97,7 +101,52 @@ static int needed_things(void)
 	return fd < 0 || close(fd) != 0 ? 23 : 0;
 }
 
-static int child(void)
+/* ---- The DNS: c-ares opens, connects and closes sockets under the filter */
+
+static struct loop *loop;
+static struct resolver *resolver;
+static int dns_fault = 30;
+
+static enum dns_status ask(const char *name)
+{
+	struct dns_query *q = dns_start(resolver, text_of(name), DNS_A);
+	const enum dns_status status = dns_await(q, NEVER_US)->status;
+
+	dns_free(q);
+	return status;
+}
+
+static void ask_dns(void *arg)
+{
+	(void)arg;
+	dns_fault = ask("a.test") != DNS_OK ? 31 : ask("cut.test") != DNS_OK ? 32 : 0;
+	loop_stop(loop);
+}
+
+static bool open_resolver(uint16_t port, struct buf *err)
+{
+	char address[32];
+	const int n = snprintf(address, sizeof(address), "127.0.0.1:%u", port);
+	const struct text server = text_make(address, (size_t)n);
+	const struct resolver_options o = {
+	    .servers = &server, .server_count = 1, .timeout_us = 10000000};
+
+	loop = loop_new();
+	resolver = loop ? resolver_open(loop, &o, err) : NULL;
+	return resolver != NULL;
+}
+
+static int resolves(void)
+{
+	if (!task_spawn(loop, ask_dns, NULL))
+		return 33;
+	loop_run(loop);
+	resolver_close(resolver);
+	loop_free(loop);
+	return dns_fault;
+}
+
+static int child(uint16_t dns_port)
 {
 	char message[256];
 	struct buf err = buf_over(message, sizeof(message));
@@ -105,6 +154,8 @@ static int child(void)
 	int rc;
 
 	pthread_create(&before, NULL, thread, NULL);
+	if (!open_resolver(dns_port, &err))
+		return 42;
 	if (!worker_seccomp(&err)) {
 		fprintf(stderr, "%s\n", message);
 		return 40;
@@ -114,18 +165,22 @@ static int child(void)
 	if (in_thread != EPERM)
 		return 41;
 	rc = forbidden_things();
-	return rc ? rc : needed_things();
+	if (rc == 0)
+		rc = needed_things();
+	return rc ? rc : resolves();
 }
 
 START_TEST(filter)
 {
+	struct dns_peer *peer = dns_peer_start();
 	const pid_t pid = fork();
 	int status;
 
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0)
-		_exit(child());
+		_exit(child(peer->port));
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	dns_peer_stop(peer);
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", status);
 }
 END_TEST
