@@ -154,6 +154,9 @@ void conn_discard_input(struct conn *c);
 /* Appends to the output.  When the buffer is full it is sent (yields, at most write_timeout_us); a
  * failure is kept and answered by the next conn_flush(), conn_getline() or conn_writev(). */
 void conn_put(struct conn *c, const void *p, size_t n);
+/* Last words for a peer whose reply found no memory: sent as they are, once and without waiting, if
+ * conn_put() failed for that reason. */
+void conn_put_last(struct conn *c, const void *p, size_t n);
 void conn_printf(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void conn_vprintf(struct conn *c, const char *fmt, va_list ap);
 

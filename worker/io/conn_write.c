@@ -38,6 +38,15 @@ void conn_put(struct conn *c, const void *p, size_t n)
 	}
 }
 
+void conn_put_last(struct conn *c, const void *p, size_t n)
+{
+	const struct iovec words = {(void *)p, n};
+
+	/* What was put before has been sent: there is no buffer. */
+	if (conn_is_open(c) && c->put_result == CONN_NO_MEMORY && !c->out && !c->error)
+		(void)c->transport->writev(c, &words, 1);
+}
+
 void conn_vprintf(struct conn *c, const char *fmt, va_list ap)
 {
 	char s[2048]; /* a reply line has 512 bytes at most */

@@ -139,8 +139,20 @@ static void guarded(struct smtp_session *ss)
 	ss->over = true;
 }
 
+/* There was no memory for the reply that was due. */
+static void last_words(struct smtp_session *ss)
+{
+	char text[128];
+	struct buf line = buf_over(text, sizeof(text));
+
+	reply_bare_line(REPLY_LOCAL_ERROR, ss->s.esmtp, &line);
+	conn_put_last(&ss->conn, line.p, line.n);
+}
+
 static void closing_words(struct smtp_session *ss)
 {
+	if (ss->conn.put_result == CONN_NO_MEMORY)
+		last_words(ss);
 	if (ss->quit)
 		conn_part(&ss->conn, deadline_goodbye(ss));
 	else
