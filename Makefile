@@ -131,6 +131,13 @@ chaos:
 	@GATEPOST_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/chaos/chaos.py --kills $(KILLS) \
 		$(if $(SEED),--seed $(SEED))
 
+# Every n-th call of a worker fails, on the plain build.  KINDS=memory,write for some only.
+faults:
+	@tools/setup build check
+	@$(MAKE) --no-print-directory MODE=release all
+	@GATEPOST_BUILD=build/release PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/chaos/faults.py \
+		$(if $(KINDS),--kinds $(KINDS))
+
 # --- documents: what they say of options, checks and replies is made from the tables of the code ------
 
 MAN      := $(addprefix $(BUILD)/man/,$(sort $(notdir $(wildcard doc/*.[58]))))

@@ -58,6 +58,7 @@ class Daemon:
         self.path = f"{self.dir}/gatepost.conf"
         self.log_path = f"{self.dir}/log"
         self.process = None
+        self.env = None  # of the daemon, where it isn't ours
 
     @staticmethod
     def _value(v):
@@ -94,7 +95,7 @@ class Daemon:
         self.log_file = open(self.log_path, "ab")
         self.process = subprocess.Popen([f"{BUILD}/gatepostd", "-c", self.path, *extra],
                                         stdin=subprocess.DEVNULL, stdout=self.log_file,
-                                        stderr=self.log_file)
+                                        stderr=self.log_file, env=self.env)
         if wait:
             self.wait_log("serving: generation")
         return self
