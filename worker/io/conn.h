@@ -34,7 +34,9 @@ enum conn_result {
 struct conn;
 const char *conn_result_text(const struct conn *c, enum conn_result r);
 
-#define CONN_BUFFER_BYTES 16384
+/* Buffers are held by those alone who have something unread or unsent, so a large one costs little; and
+ * each read saves the sender a wake-up. */
+#define CONN_BUFFER_BYTES 65536
 /* The longest line that conn_getline() can return. */
 #define CONN_LINE_MAX (CONN_BUFFER_BYTES - 2)
 /* How much of a too long line is swallowed before it is a flood. */
