@@ -98,9 +98,10 @@ run:
 	@tools/run $(BUILD)
 
 check:
-	@tools/setup build check
+	@tools/setup build check fuzz
 	@$(MAKE) --no-print-directory MODE=release all plain-tests
 	@$(MAKE) --no-print-directory MODE=asan all unit-tests bench-tools
+	@$(MAKE) --no-print-directory MODE=fuzz CC=clang fuzzers
 	@tests/run build/asan $(ONLY)
 
 # --- how sturdy -----------------------------------------------------------------------------------
@@ -112,6 +113,7 @@ FUZZ_SECONDS ?= 20
 fuzz:
 	@tools/setup build fuzz
 	@$(MAKE) --no-print-directory MODE=fuzz CC=clang run-fuzzers
+fuzzers: $(FUZZERS)
 # What a run finds anew goes into the first folder; what is kept stands in the second.
 run-fuzzers: $(FUZZERS)
 	@for f in $^; do name=$$(basename $$f | sed s/fuzz_//); mkdir -p build/corpus/$$name; \
@@ -202,6 +204,6 @@ clean:
 	rm -rf build compile_commands.json
 
 -include $(shell find build -name '*.d' 2>/dev/null)
-.PHONY: all unit-tests plain-tests run check bench bench-tools chaos faults fuzz run-fuzzers
+.PHONY: all unit-tests plain-tests run check bench bench-tools chaos faults fuzz fuzzers run-fuzzers
 .PHONY: lint lint-format lint-tidy lint-cppcheck lint-docs man docs install clean
 .SECONDARY:
