@@ -4,7 +4,9 @@
 #include "shm/base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -27,6 +29,15 @@ static bool add(struct listeners *l, struct listening one)
 	return true;
 }
 
+/* Accepted sockets inherit TCP_NODELAY; workers never wait in accept. */
+static void make_ready(int fd)
+{
+	const int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
 void listeners_adopt(struct listeners *l)
 {
 	int n = sd_listen_fds(1);
@@ -39,6 +50,8 @@ void listeners_adopt(struct listeners *l)
 		    !ip_from_sockaddr((struct sockaddr *)&sa, &one.ip, &one.port) || !add(l, one))
 			log_warn("descriptor %d from systemd is no listening TCP socket: not used",
 				 fd);
+		else
+			make_ready(fd);
 	}
 }
 
@@ -47,9 +60,10 @@ static int bind_one(const struct listen_address *a, int backlog)
 	struct sockaddr_storage sa;
 	const int on = 1;
 	socklen_t len = ip_to_sockaddr(&a->ip, a->port, &sa);
-	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
+	make_ready(fd);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (sa.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
