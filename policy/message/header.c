@@ -114,9 +114,16 @@ static void continue_field(struct parse *p, struct text line, struct text conten
 		note(p->h, HEADER_RAW_8BIT, content);
 }
 
+/* "From : a@b" is a field, blanks before its colon or not. */
 static bool is_mbox_line(struct text line)
 {
-	return text_istarts(line, LIT("From ")) || text_istarts(line, LIT(">From "));
+	size_t n = text_istarts(line, LIT(">")) ? 6 : 5;
+
+	if (!text_istarts(line, LIT("From ")) && !text_istarts(line, LIT(">From ")))
+		return false;
+	while (n < line.n && is_wsp(line.p[n]))
+		n++;
+	return n == line.n || line.p[n] != ':';
 }
 
 static void take(struct parse *p, struct text line, struct text content)
