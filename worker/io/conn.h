@@ -34,8 +34,8 @@ enum conn_result {
 struct conn;
 const char *conn_result_text(const struct conn *c, enum conn_result r);
 
-/* Buffers are held by those alone who have something unread or unsent, so a large one costs little; and
- * each read saves the sender a wake-up. */
+/* Buffers are held by those alone who have something unread or unsent, so a large one costs little;
+ * and each read saves the sender a wake-up. */
 #define CONN_BUFFER_BYTES 65536
 /* The longest line that conn_getline() can return. */
 #define CONN_LINE_MAX (CONN_BUFFER_BYTES - 2)
