@@ -3,23 +3,18 @@
 
 #include "policy/listed.h"
 #include "policy/mark.h"
-#include "shm/table_value.h"
+#include "policy/share.h"
 
-/* 40 bits: how many did not exist, of how many, 20 bits each.  One word, so that both are of the
- * same period: two counters whose periods began apart would say "100 of 1" for a moment, and block.
- */
-enum { HALF_BITS = 20, HALF_MAX = (1 << HALF_BITS) - 1 };
-
-static struct dictionary_block unpack(uint64_t value)
+static struct dictionary_block block_of(struct share share)
 {
-	return (struct dictionary_block){value >> HALF_BITS & HALF_MAX, value & HALF_MAX};
+	return (struct dictionary_block){.unknown = share.part, .all = share.all};
 }
 
 bool dictionary_blocked(const struct session *s, struct dictionary_block *out)
 {
 	uint64_t bits = mark_read(s, client_tag(s, TABLE_MARK, DICTIONARY_BLOCK));
 
-	*out = unpack(bits);
+	*out = block_of(share_unpack(bits));
 	return bits != 0;
 }
 
@@ -57,7 +52,8 @@ static void block(const struct session *s, const struct settings *set,
 {
 	uint64_t tag = client_tag(s, TABLE_MARK, DICTIONARY_BLOCK);
 
-	mark_set(s, tag, (uint64_t)b->unknown << HALF_BITS | b->all, set->dictionary_attack.block);
+	mark_set(s, tag, share_pack((struct share){b->unknown, b->all}),
+		 set->dictionary_attack.block);
 	emit_block(s, set, b, tag);
 }
 
@@ -65,42 +61,6 @@ static bool reached(const struct dictionary_attack_settings *set, const struct d
 {
 	return b->unknown >= set->unknown.n &&
 	       (uint64_t)b->unknown * 100 >= (uint64_t)b->all * (uint64_t)set->share;
-}
-
-struct step {
-	uint64_t now_us, period_us;
-	bool exists;
-};
-
-/* One more recipient in the period that runs (it ends on a full minute, as marks do), or the first
- * of a new one. */
-static uint64_t count_change(uint64_t old, void *arg)
-{
-	const struct step *step = arg;
-	uint64_t end_min = old >> MARK_BITS;
-	struct dictionary_block b = unpack(old);
-
-	if (end_min * MINUTE_US <= step->now_us) {
-		end_min = (step->now_us + step->period_us + MINUTE_US - 1) / MINUTE_US;
-		b = (struct dictionary_block){0};
-	}
-	if (b.all == HALF_MAX)
-		b = (struct dictionary_block){b.unknown / 2, b.all / 2};
-	b.all++;
-	b.unknown += !step->exists;
-	return end_min << MARK_BITS | (uint64_t)b.unknown << HALF_BITS | b.all;
-}
-
-static struct dictionary_block count(const struct session *s, uint64_t tag, int64_t period_us,
-				     bool exists)
-{
-	struct step step = {
-	    (uint64_t)s->world.ops->boot_us(s->world.self),
-	    (uint64_t)period_us,
-	    exists,
-	};
-
-	return unpack(s->world.ops->counter_update(s->world.self, tag, count_change, &step));
 }
 
 bool dictionary_note(const struct session *s, const struct settings *set, bool exists,
@@ -116,7 +76,7 @@ bool dictionary_note(const struct session *s, const struct settings *set, bool e
 	if (!exists && dictionary_blocked(s, out))
 		return true;
 	tag = client_tag(s, TABLE_MARK, DICTIONARY_COUNT);
-	*out = count(s, tag, mine->unknown.period_us, exists);
+	*out = block_of(share_count(s, tag, mine->unknown.period_us, !exists));
 	if (exists || !reached(mine, out) ||
 	    exemption_find(s, CHECK_dictionary_attack, &entry) != ANSWER_NO)
 		return false;
