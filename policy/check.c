@@ -61,8 +61,9 @@ const struct check_row *check_find(struct text name)
 const char *phase_name(enum phase p)
 {
 	static const char *const phases[] = {
-	    [PHASE_CONNECT] = "connect", [PHASE_HELO] = "helo", [PHASE_MAIL] = "mail",
-	    [PHASE_RCPT] = "rcpt",       [PHASE_DATA] = "data", [PHASE_MESSAGE] = "message",
+	    [PHASE_CONNECT] = "connect",   [PHASE_HELO] = "helo", [PHASE_MAIL] = "mail",
+	    [PHASE_ENVELOPE] = "envelope", [PHASE_RCPT] = "rcpt", [PHASE_DATA] = "data",
+	    [PHASE_MESSAGE] = "message",
 	};
 
 	return phases[p];

@@ -41,6 +41,12 @@ struct arena *check_arena(const struct session *s);
 struct text fact(const struct session *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* A check has no answer: it passes, or answers 451, as its option `unknown` says. */
+static inline struct verdict no_answer(int unknown, struct text facts)
+{
+	return unknown == NO_ANSWER_DEFER ? deferred(DEFERRAL_DNS, facts) : undecided(facts);
+}
+
 /* The client is a proxy that we trust (its health check): never banned or limited, or all that come
  * through it would be. */
 bool client_is_proxy(const struct session *s);

@@ -9,6 +9,7 @@
 
 #include "policy/settings.h"
 #include "shm/base/arena.h"
+#include "shm/base/dns.h"
 
 #include <stdio.h>
 
@@ -72,6 +73,23 @@ struct limit {
 	uint64_t listeners; /* bit mask of listener indexes */
 };
 
+/* A set of answers of a DNS list: each octet is in a range, or has one of these bits. */
+struct dnsbl_code {
+	struct dnsbl_octet {
+		uint8_t from, to, bits; /* bits: 0, or what counts in place of the range */
+	} octets[4];
+};
+
+/* A DNS list; `set` is that of a section rhsbl, too. */
+struct dnsbl {
+	struct dnsbl__settings set;
+	bool domains;      /* an rhsbl: it is asked for domains, else for addresses */
+	struct text label; /* `dnsbl "zen.spamhaus.org"`: for people, and names its state */
+	struct text zone;  /* with its key: never to be shown */
+	struct dnsbl_code *codes;
+	size_t code_count;
+};
+
 struct config {
 	struct arena arena; /* owns all of it */
 	struct text file;
@@ -85,6 +103,8 @@ struct config {
 	size_t domain_count;
 	struct limit *limits;
 	size_t limit_count;
+	struct dnsbl *dnsbls; /* lists of addresses, then of domains */
+	size_t dnsbl_count;
 	struct settings base;
 	struct pattern_list **patterns; /* freed with it */
 	size_t pattern_count;

@@ -56,13 +56,17 @@ static void on_error(cfg_t *section, const char *fmt, va_list ap)
 	misread(section->line, arena_vprintf(reading->loading->arena, fmt, ap).p);
 }
 
+static const char *written_name(struct arena *a, const char *name)
+{
+	char dashed[SETTING_NAME_MAX];
+
+	return arena_text(a, text_of(settings_name(name, dashed))).p;
+}
+
 /* Values come as lists of strings: the types and their errors are in config_values.c. */
 static cfg_opt_t value_option(struct arena *a, const char *name)
 {
-	char dashed[SETTING_NAME_MAX];
-	struct text copy = arena_text(a, text_of(settings_name(name, dashed)));
-
-	return (cfg_opt_t)CFG_STR_LIST_CB(copy.p, NULL, CFGF_NODEFAULT, on_value);
+	return (cfg_opt_t)CFG_STR_LIST_CB(written_name(a, name), NULL, CFGF_NODEFAULT, on_value);
 }
 
 /* A section is forgotten as soon as it has been read: its values are with the scan's, and
@@ -124,7 +128,8 @@ static cfg_opt_t *group_options(struct arena *a, const struct group_row *g, cfg_
 		const struct group_row *s = &settings_groups[i];
 
 		if (s->kind == KIND_MANY)
-			opts[n++] = titled_section(s->name, group_options(a, s, check));
+			opts[n++] =
+			    titled_section(written_name(a, s->name), group_options(a, s, check));
 		else if (s->kind == KIND_ONE)
 			opts[n++] =
 			    (cfg_opt_t)CFG_SEC(s->name, group_options(a, s, check), CFGF_NONE);

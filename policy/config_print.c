@@ -107,7 +107,9 @@ static void print_options(const struct config *c, const struct group_row *g, con
 static void print_titled(const struct config *c, const char *kind, struct text title,
 			 const void *group, FILE *out)
 {
-	fprintf(out, "\n%s ", kind);
+	char name[SETTING_NAME_MAX];
+
+	fprintf(out, "\n%s ", settings_name(kind, name));
 	print_quoted(title, out);
 	fputs(" {\n", out);
 	print_options(c, config_group(kind), group, "\t", out);
@@ -156,6 +158,12 @@ void config_print(const struct config *c, FILE *out)
 		print_domain(c, &c->domains[i], out);
 	for (size_t i = 0; i < c->limit_count; i++) {
 		print_titled(c, "limit", c->limits[i].set.name, &c->limits[i].set, out);
+		fputs("}\n", out);
+	}
+	for (size_t i = 0; i < c->dnsbl_count; i++) {
+		const struct dnsbl *d = &c->dnsbls[i];
+
+		print_titled(c, d->domains ? "rhsbl" : "dnsbl_", d->set.name, &d->set, out);
 		fputs("}\n", out);
 	}
 	for (size_t i = 0; i < settings_group_count; i++) {

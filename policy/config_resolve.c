@@ -227,4 +227,5 @@ void config_resolve(struct loading *l)
 	resolve_relay(l);
 	config_resolve_domains(l);
 	config_resolve_limits(l);
+	config_resolve_dnsbls(l);
 }

@@ -3,6 +3,7 @@
 #include "policy/engine.h"
 
 #include "policy/decide.h"
+#include "policy/early.h"
 #include "policy/limits.h"
 #include "policy/walk.h"
 #include "shm/segment.h"
@@ -46,11 +47,13 @@ struct decision engine_connect(struct session *s)
 		return refuse(s, CHECK_rate_limit, PHASE_CONNECT);
 	limits_charge_if_judged(s, MOMENT_CONNECT);
 	s->runs[CHECK_rate_limit] = (struct check_run){0};
+	early_connect(s);
 	return decide_pass();
 }
 
 void engine_helo(struct session *s)
 {
+	early_helo(s);
 	walk_phase(s, PHASE_HELO);
 }
 
@@ -64,6 +67,7 @@ struct decision engine_mail(struct session *s)
 		return refuse(s, CHECK_no_helo, PHASE_MAIL);
 	if (!text_empty(s->login) && limits_refuse(s, set, MOMENT_MAIL))
 		return refuse(s, CHECK_rate_limit, PHASE_MAIL);
+	early_mail(s);
 	return decide_pass();
 }
 

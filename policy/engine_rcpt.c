@@ -1,17 +1,27 @@
 /* RCPT: where the verdicts of connection, HELO and MAIL are spoken, and the recipient is judged.
  *
  * In table order, the first check that refuses and is `enforce` for this recipient decides; what
- * later ones would have said is noted, but those that ask the world again (limits, the next hop)
- * aren't run any more. */
+ * later ones would have said is noted, but those that ask the world (the DNS, limits, the next hop)
+ * or remember the attempt (greylist) aren't run any more. */
 #include "policy/decide.h"
 #include "policy/dictionary.h"
+#include "policy/host.h"
 #include "policy/limits.h"
 #include "policy/walk.h"
 #include "shm/segment.h"
 
 static bool costs_a_question(enum check_id id)
 {
-	return id == CHECK_rate_limit || id == CHECK_recipient_verify;
+	switch (id) {
+	case CHECK_dnsbl:
+	case CHECK_sender_verify:
+	case CHECK_rate_limit:
+	case CHECK_recipient_verify:
+	case CHECK_greylist:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* The check that decides against the recipient, or -1. */
@@ -93,6 +103,8 @@ struct decision engine_rcpt(struct session *s, struct recipient *r)
 	int decided;
 
 	s->rcpt = r;
+	/* Bans and exemptions of any check may be by name. */
+	host_learn(s, r->settings);
 	decided = find_refusal(s, r);
 	if (decided < 0 && limits_filled_meanwhile(s, r))
 		decided = CHECK_rate_limit;

@@ -18,7 +18,15 @@ enum check_id {
 	CHECK_COUNT
 };
 
-enum phase { PHASE_CONNECT, PHASE_HELO, PHASE_MAIL, PHASE_RCPT, PHASE_DATA, PHASE_MESSAGE };
+enum phase {
+	PHASE_CONNECT,
+	PHASE_HELO,
+	PHASE_MAIL,
+	PHASE_ENVELOPE,
+	PHASE_RCPT,
+	PHASE_DATA,
+	PHASE_MESSAGE
+};
 
 /* What became of a refusal. */
 enum fate {
@@ -74,6 +82,16 @@ struct transaction {
 	bool bare_newlines;
 };
 
+/* What the DNS says of the client's name. */
+enum host_state {
+	HOST_NOT_ASKED,
+	HOST_NO_ANSWER,   /* to the question for PTR records */
+	HOST_NONE,        /* it has none */
+	HOST_UNCONFIRMED, /* none of their names points back */
+	HOST_UNSURE,      /* none does, but not all have answered */
+	HOST_CONFIRMED,   /* s->host */
+};
+
 struct session {
 	struct arena *arena; /* lives as long as the session */
 	struct world world;
@@ -86,7 +104,9 @@ struct session {
 	bool own;                /* trusted network (or logged in) */
 	bool early_talker;
 	bool tls;
-	struct text host;  /* forward-confirmed reverse name; empty: not known */
+	struct text host; /* forward-confirmed reverse name; empty: not known */
+	struct text ptr;  /* the first PTR record's name, confirmed or not; empty: not known */
+	enum host_state host_state;
 	struct text login; /* empty: not logged in */
 	struct text helo;  /* as given; empty until HELO or EHLO */
 	bool esmtp;

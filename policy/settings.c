@@ -84,24 +84,30 @@ const int **settings_group_lines(void *group)
 	return (const int **)((char *)group + sizeof(int *));
 }
 
+/* It tells a section from the check of the same name, and is no part of what people write. */
+static bool is_last_underscore(const char *p)
+{
+	return p[0] == '_' && !p[1];
+}
+
 bool settings_name_is(struct text written, const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < written.n && name[i]; i++) {
+	for (i = 0; i < written.n && name[i] && !is_last_underscore(name + i); i++) {
 		char want = name[i] == '_' ? '-' : name[i];
 
 		if (written.p[i] != want)
 			return false;
 	}
-	return i == written.n && !name[i];
+	return i == written.n && (!name[i] || is_last_underscore(name + i));
 }
 
 char *settings_name(const char *name, char dst[SETTING_NAME_MAX])
 {
 	size_t i;
 
-	for (i = 0; i < SETTING_NAME_MAX - 1 && name[i]; i++)
+	for (i = 0; i < SETTING_NAME_MAX - 1 && name[i] && !is_last_underscore(name + i); i++)
 		dst[i] = (char)(name[i] == '_' ? '-' : name[i]);
 	dst[i] = '\0';
 	return dst;

@@ -51,7 +51,8 @@ bool setting_is_list(enum setting_type type);
 int *settings_group_line(void *group);
 const int **settings_group_lines(void *group);
 
-/* Is `written` (with dashes) the name of the table (with underscores)? */
+/* Is `written` (with dashes) the name of the table (with underscores)?  A final underscore doesn't
+ * count: it tells the section `dnsbl` (dnsbl_) from the check of that name. */
 bool settings_name_is(struct text written, const char *name);
 /* With dashes, as in a file; returns dst. */
 #define SETTING_NAME_MAX 64

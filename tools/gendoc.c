@@ -100,8 +100,9 @@ static const char *phase_words(const char *phase)
 {
 	static const struct {
 		const char *phase, *words;
-	} all[] = {{"CONNECT", "connect"}, {"HELO", "HELO"}, {"MAIL", "MAIL"},
-		   {"RCPT", "RCPT"},       {"DATA", "DATA"}, {"MESSAGE", "end of data"}};
+	} all[] = {{"CONNECT", "connect"},     {"HELO", "HELO"}, {"MAIL", "MAIL"},
+		   {"ENVELOPE", "first RCPT"}, {"RCPT", "RCPT"}, {"DATA", "DATA"},
+		   {"MESSAGE", "end of data"}};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (strcmp(phase, all[i].phase) == 0)

@@ -162,6 +162,8 @@ listener "mx" {{ address = {{ "127.0.0.1:{self.port}" }} }}
 route "hop" {{ hosts = {{ "smtp://127.0.0.1:{self.sink_port}" }} }}
 domain "hop.test" {{ route = "hop" }}
 limit "client" {{ by = "ip4/32" connections = {{ "1000000/1s" }} messages = {{ "1000000/1s" }} }}
+check "reverse-dns" {{ mode = "off" }}
+check "sender-verify" {{ mode = "off" }}
 log {{ to = "stderr" }}
 """)
 

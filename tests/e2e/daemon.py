@@ -87,6 +87,11 @@ class Daemon:
         lines.append(self.limits or 'limit "client" { by = "ip4/32" messages = { "1000000/1s" } }')
         lines.append('log { to = "stderr" format = "json" }')
         lines.append(self.sections)
+        if "resolvers" not in self.options:
+            # Nobody answers: what asks the DNS would only wait.
+            for check in ("reverse-dns", "sender-verify"):
+                if f'check "{check}"' not in self.sections:
+                    lines.append(f'check "{check}" {{ mode = "off" }}')
         with open(self.path, "w") as f:
             f.write("\n".join(lines) + "\n")
 
