@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 #define OFFLOAD_THREADS 3
+/* A few hundred bytes each. */
+#define DNS_CACHE_ENTRIES 4096
 /* Sessions that are cancelled have this long to say their 421 and to let go of what they hold. */
 #define LAST_GRACE_US (5 * SECOND_US)
 
@@ -264,7 +266,8 @@ static struct resolver *open_resolver(const struct worker *w, struct buf *err)
 	const struct global_settings *g = &w->start->config->global;
 	const struct resolver_options o = {.servers = g->resolvers.v,
 					   .server_count = g->resolvers.n,
-					   .timeout_us = g->dns_timeout};
+					   .timeout_us = g->dns_timeout,
+					   .cache_entries = DNS_CACHE_ENTRIES};
 
 	return resolver_open(w->loop, &o, err);
 }

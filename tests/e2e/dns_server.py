@@ -12,6 +12,8 @@ stands for every name below that has no row of its own.  A value is one record o
 text longer than 255 bytes is cut into strings, a tuple gives the strings themselves, bytes go as
 they are.  Types beyond those known here are written "TYPE65280" with bytes as their data.
 
+Nothing lives longer than its moment (`ttl` of a row: 0), so that what a test changes holds at once.
+
 What a name `does` instead of answering: drop, servfail, refused, notimp, formerr, nxdomain, nodata,
 truncate (by UDP; TCP answers), wrong-id, wrong-question, empty (a datagram of 0 bytes), one-byte,
 self-pointer, pointer-chain (of 100), huge (65,535 bytes, by TCP).  dns.does is for all names.
@@ -152,7 +154,7 @@ class DnsServer:
         values = row.get(kind, [])
         for value in values if isinstance(values, list) else [values]:
             kind_number = int(kind[4:]) if kind.startswith("TYPE") else getattr(QTYPE, kind)
-            reply.add_answer(RR(owner, kind_number, rdata=record(kind, value), ttl=row.get("ttl", 300)))
+            reply.add_answer(RR(owner, kind_number, rdata=record(kind, value), ttl=row.get("ttl", 0)))
 
     def _answer(self, query):
         reply = query.reply()
@@ -169,8 +171,8 @@ class DnsServer:
         if not any(rr.rtype == query.q.qtype for rr in reply.rr):
             if not self._exists(name):
                 reply.header.rcode = RCODES["nxdomain"]
-            reply.add_auth(RR(label("test"), QTYPE.SOA, ttl=60,
-                              rdata=SOA(label("ns.test"), label("root.test"), (1, 60, 60, 60, 60))))
+            reply.add_auth(RR(label("test"), QTYPE.SOA, ttl=0,
+                              rdata=SOA(label("ns.test"), label("root.test"), (1, 60, 60, 60, 0))))
         return reply
 
     # --- lies

@@ -554,6 +554,49 @@ START_TEST(options)
 }
 END_TEST
 
+/* ---- The cache */
+
+static void remembers(void)
+{
+	const char *const same[] = {"a.test", "A.Test.", "a.test"};
+	struct dns_query *first = dns_start(resolver, LIT("a.test"), DNS_A);
+	const struct dns_answer *a = dns_await(first, NEVER_US);
+
+	for (int i = 0; i < 3; i++) {
+		ck_assert_ptr_eq(ask(same[i], DNS_A), a);
+		ck_assert(dns_query_is(asked, LIT("a.test"), DNS_A));
+	}
+	ck_assert_uint_eq(resolver_in_flight(resolver), 0);
+	ck_assert_uint_eq(atomic_load(&peer->udp_questions), 1);
+	/* another type is another question; what fails, and what has no time to live, isn't kept */
+	ask("a.test", DNS_TXT);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(ask("nxdomain.test", DNS_A)->status, DNS_NXDOMAIN);
+		ck_assert_int_eq(ask("servfail.test", DNS_A)->status, DNS_SERVFAIL);
+		ck_assert_int_eq(ask("aaaa.test", DNS_AAAA)->status, DNS_OK);
+		ck_assert_int_eq(ask("cut.test", DNS_A)->status, DNS_OK);
+	}
+	ck_assert_uint_eq(atomic_load(&peer->udp_questions), 2 + 1 + 3 * 2);
+	done();
+	ck_ip(&a->records[0], "192.0.2.1");
+	dns_free(first);
+}
+
+START_TEST(cache)
+{
+	const struct text server = text_of(address);
+	const struct resolver_options o = {
+	    .servers = &server, .server_count = 1, .timeout_us = 5000 * MS, .cache_entries = 64};
+	char message[256];
+	struct buf err = buf_over(message, sizeof(message));
+
+	resolver_close(resolver);
+	resolver = resolver_open(loop, &o, &err);
+	ck_assert_ptr_nonnull(resolver);
+	run(remembers);
+}
+END_TEST
+
 /* ---- Messages alone */
 
 /* Every message that differs in one byte or ends early: read or refused, never worse. */
@@ -622,6 +665,7 @@ int main(void)
 	tcase_add_test(t, closed_first_server);
 	tcase_add_test(t, no_server);
 	tcase_add_test(t, options);
+	tcase_add_test(t, cache);
 	suite_add_tcase(s, t);
 	t = tcase_create("messages");
 	tcase_add_test(t, damaged_messages);

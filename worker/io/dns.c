@@ -6,6 +6,7 @@
  * is empty, and begins again with a new port. */
 #include "worker/io/dns.h"
 
+#include "worker/io/dns_cache.h"
 #include "worker/io/dns_channel.h"
 #include "worker/io/dns_message.h"
 #include "worker/io/task.h"
@@ -30,6 +31,7 @@ struct resolver {
 	unsigned strikes;
 	int64_t timeout_us;
 	size_t in_flight, max_queries;
+	struct dns_cache *cache; /* NULL: none */
 };
 
 struct dns_query {
@@ -41,8 +43,9 @@ struct dns_query {
 	bool forgotten; /* and nobody else cares */
 	uint8_t *wire;  /* the answer, unread */
 	size_t wire_n;
-	struct dns_answer *read; /* ... and read */
-	enum dns_status failure; /* where there is neither */
+	struct dns_answer *read; /* ... and read; NULL where it is shared: */
+	struct dns_cached *cached;
+	enum dns_status failure; /* where there is none of them */
 	uint16_t type;
 	size_t name_n;
 	char name[]; /* without its final dot */
@@ -126,6 +129,12 @@ struct resolver *resolver_open(struct loop *l, const struct resolver_options *o,
 		if (!ok)
 			buf_printf(err, "cannot start c-ares");
 	}
+	if (ok && o->cache_entries > 0) {
+		r->cache = dns_cache_new(o->cache_entries);
+		ok = r->cache != NULL;
+		if (!ok)
+			buf_printf(err, "no memory for answers");
+	}
 	if (ok)
 		return r;
 	resolver_close(r);
@@ -140,6 +149,7 @@ void resolver_close(struct resolver *r)
 		dns_channel_close(&r->channels[i]);
 	assert(r->in_flight == 0);
 	ares_library_cleanup();
+	dns_cache_free(r->cache);
 	free(r);
 }
 
@@ -185,6 +195,7 @@ static void query_delete(struct dns_query *q)
 {
 	free(q->wire);
 	free(q->read);
+	dns_cached_drop(q->cached);
 	free(q);
 }
 
@@ -240,15 +251,32 @@ static struct dns_query *query_new(struct resolver *r, struct text name, uint16_
 	return q;
 }
 
-struct dns_query *dns_start(struct resolver *r, struct text name, uint16_t type)
+/* False: no memory, or too much is in flight. */
+static bool send_query(struct dns_query *q)
 {
-	struct dns_query *q;
+	struct resolver *r = q->resolver;
+	uint8_t *wire = NULL;
 	uint16_t id;
 	size_t n;
 
+	arc4random_buf(&id, sizeof(id));
+	if (r->in_flight < r->max_queries)
+		wire = dns_message_ask(query_name(q), q->type, id, &n);
+	if (!wire)
+		return false;
+	q->channel = pick_channel(r);
+	q->in_flight = true;
+	r->in_flight++;
+	dns_channel_send(q->channel, wire, n, on_answer, q);
+	free(wire);
+	return true;
+}
+
+struct dns_query *dns_start(struct resolver *r, struct text name, uint16_t type)
+{
+	struct dns_query *q;
+
 	name = without_final_dot(name);
-	if (r->in_flight >= r->max_queries)
-		return NULL;
 	/* What is no name isn't kept, however long it is: nothing is known to be there. */
 	const bool ok = dns_name_ok(name);
 	q = query_new(r, ok ? name : (struct text){"", 0}, type);
@@ -258,18 +286,12 @@ struct dns_query *dns_start(struct resolver *r, struct text name, uint16_t type)
 		q->failure = DNS_NXDOMAIN;
 		return q;
 	}
-	arc4random_buf(&id, sizeof(id));
-	uint8_t *wire = dns_message_ask(name, type, id, &n);
-	if (!wire) {
-		query_delete(q);
-		return NULL;
-	}
-	q->channel = pick_channel(r);
-	q->in_flight = true;
-	r->in_flight++;
-	dns_channel_send(q->channel, wire, n, on_answer, q);
-	free(wire);
-	return q;
+	if (r->cache)
+		q->cached = dns_cache_find(r->cache, name, type, loop_now_us(r->loop));
+	if (q->cached || send_query(q))
+		return q;
+	query_delete(q);
+	return NULL;
 }
 
 bool dns_query_is(const struct dns_query *q, struct text name, uint16_t type)
@@ -279,15 +301,28 @@ bool dns_query_is(const struct dns_query *q, struct text name, uint16_t type)
 
 /* ---- Awaiting */
 
+static void read_answer(struct dns_query *q)
+{
+	struct resolver *r = q->resolver;
+
+	q->read = dns_message_read(q->wire, q->wire_n, query_name(q), q->type);
+	free(q->wire);
+	q->wire = NULL;
+	if (q->read && r->cache)
+		q->cached =
+		    dns_cache_put(r->cache, query_name(q), q->type, q->read, loop_now_us(r->loop));
+	if (q->cached)
+		q->read = NULL;
+}
+
 const struct dns_answer *dns_peek(struct dns_query *q)
 {
 	if (!q)
 		return failed(DNS_OURS);
-	if (q->wire) {
-		q->read = dns_message_read(q->wire, q->wire_n, query_name(q), q->type);
-		free(q->wire);
-		q->wire = NULL;
-	}
+	if (q->wire)
+		read_answer(q);
+	if (q->cached)
+		return q->cached->answer;
 	if (q->read)
 		return q->read;
 	if (!q->in_flight)

@@ -22,6 +22,8 @@ struct resolver_options {
 	int64_t timeout_us;
 	/* Questions in flight, beyond which new ones are answered with DNS_OURS; 0: a default. */
 	size_t max_queries;
+	/* Answers to remember for some seconds; 0: none. */
+	size_t cache_entries;
 };
 
 /* Reads /etc/resolv.conf where it needs to, and opens no socket: call it before privileges are
