@@ -143,7 +143,8 @@ static int zygote_child(struct config *config)
 	};
 	config_free(config);
 	close(CHILD_FD_CONFIG);
-	return zygote_run(&options);
+	/* At once: what a sanitizer does at exit needs /proc, which the jail doesn't have. */
+	_exit(zygote_run(&options));
 }
 
 static enum role role_named(const char *name)

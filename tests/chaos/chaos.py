@@ -2,7 +2,7 @@
 
 usage: chaos.py [--kills N] [--seed N]      with GATEPOST_BUILD=build/release (or another build)
 
-Workers, keeper, next hop and master are killed or stopped, configurations reloaded, at random
+Workers, keeper, zygote, next hop and master are killed or stopped, configurations reloaded, at random
 moments while clients send without a pause.  Then: every message that got its 250 is found, whole,
 where it was to go; no client hung; every child is back and serves; the counts of sessions are down
 to nothing; master and state-dir hold what they held at the start; LMDB opens clean."""
@@ -22,8 +22,8 @@ from hop_process import HopProcess  # noqa: E402
 from load import Load, ids  # noqa: E402
 
 # What happens, and how often of a hundred times.
-DEEDS = (("kill worker", 46), ("stop worker", 8), ("kill keeper", 12), ("stop keeper", 6),
-         ("kill hop", 10), ("stop hop", 5), ("reload", 8), ("kill master", 5))
+DEEDS = (("kill worker", 41), ("stop worker", 8), ("kill keeper", 12), ("stop keeper", 6),
+         ("kill hop", 10), ("stop hop", 5), ("reload", 8), ("kill master", 5), ("kill zygote", 5))
 CLIENT_SESSIONS = 30
 
 
@@ -82,6 +82,8 @@ class Chaos:
             self.signal(self.pick("keeper"), signal.SIGKILL)
         elif deed == "stop keeper":
             self.stop_for_a_while(self.pick("keeper"))
+        elif deed == "kill zygote":
+            self.signal(self.pick("zygote"), signal.SIGKILL)
         elif deed == "kill hop":
             self.kill_hop()
         elif deed == "stop hop":
@@ -116,10 +118,11 @@ class Chaos:
         return len(os.listdir(f"/proc/{pid}/fd")), resident_kib, sorted(os.listdir(self.daemon.state))
 
     def everybody_is_back(self):
-        """Two workers of one generation and a keeper; the longest back-off is 30 s."""
+        """Two workers of one generation, keeper and zygote; the longest back-off is 30 s."""
         def there():
             d = self.daemon
             return (len(d.children("worker")) == 2 and len(d.children("keeper")) == 1
+                    and len(d.children("zygote")) == 1
                     and d.status()["sessions"] == 0)
         wait_for(there, 75, "every child, and no session")
 

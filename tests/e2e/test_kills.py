@@ -206,7 +206,7 @@ def test_master_killed(start, slow_hop):
     d = start(hop_port=hop.port)
     d.tool("ban", "add", "192.0.2.77", "--reason", "stays")
     children = d.children()
-    assert len(children) == 3
+    assert len(children) >= 3
     idle, busy = d.client(), d.client()
     begin_message(busy, "busy")
     d.process.kill()
