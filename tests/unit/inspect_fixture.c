@@ -131,7 +131,7 @@ void inspect_fixture_zygote(struct inspect_fixture *f, unsigned inspectors)
 
 void inspect_fixture_start(struct inspect_fixture *f, unsigned inspectors)
 {
-	struct inspect_options o = {.look_up = look_up, .look_up_self = f};
+	struct inspect_options o = {0};
 
 	*f = (struct inspect_fixture){0};
 	temp_dir_make(f->dir);
@@ -230,6 +230,8 @@ struct inspect_outcome inspect_fixture_spf(struct inspect_fixture *f, const char
 	    .message_fd = -1,
 	    .deadline_us = loop_now_us(f->loop) + timeout_us,
 	    .queries_max = SPF_QUERIES_MAX,
+	    .look_up = look_up,
+	    .look_up_self = f,
 	};
 	const struct inspect_outcome out = inspect_ask(f->inspect, &rq, &f->arena);
 

@@ -27,6 +27,7 @@ struct inspect {
 	struct loop *loop;
 	struct inspect_options o;
 	char *scratch; /* a question is written here and sent before anybody else runs */
+	char reply[QUESTION_REPLY_MAX];
 	unsigned outstanding, waiting;
 	struct turn *first, **last;
 };
@@ -136,30 +137,26 @@ static void give_turn(struct inspect *in)
 
 /* ---- One question of one round */
 
+/* The reply's bytes come into in->reply, where they stay until somebody else runs. */
 static enum inspect_result wait_for_reply(struct inspect *in, int fd, int64_t deadline_us,
-					  struct arena *a, struct inspect_reply *reply)
+					  size_t *n)
 {
 	struct watch w = {0};
+	enum inspect_result r = INSPECT_TIMEOUT;
 	enum wake woken;
-	enum inspect_result r;
 
 	if (!watch_add(in->loop, &w, fd))
 		return INSPECT_EXHAUSTED;
-	do {
-		woken = watch_wait_readable(&w, deadline_us);
-		r = INSPECT_TIMEOUT;
-		if (woken == WAKE_READY && !ask_receive(fd, a, reply, &r)) {
-			watch_spent_readable(&w);
-			continue;
-		}
-		break;
-	} while (true);
+	while ((woken = watch_wait_readable(&w, deadline_us)) == WAKE_READY) {
+		if (ask_receive(fd, in->reply, n, &r))
+			break;
+		watch_spent_readable(&w);
+	}
 	watch_remove(&w);
 	return woken == WAKE_CANCELLED ? INSPECT_CANCELLED : r;
 }
 
-static enum inspect_result ask_with_turn(struct inspect *in, const struct question *q,
-					 struct arena *a, struct inspect_reply *reply)
+static enum inspect_result ask_with_turn(struct inspect *in, const struct question *q, size_t *n)
 {
 	int64_t pause_us = 1000;
 	int fd = -1;
@@ -178,9 +175,18 @@ static enum inspect_result ask_with_turn(struct inspect *in, const struct questi
 	}
 	if (sent != ASK_SENT)
 		return sent == ASK_TOO_LONG ? INSPECT_TOO_MUCH : INSPECT_EXHAUSTED;
-	const enum inspect_result r = wait_for_reply(in, fd, q->deadline_mono_us, a, reply);
+	const enum inspect_result r = wait_for_reply(in, fd, q->deadline_mono_us, n);
 	close(fd);
 	return r;
+}
+
+/* Out of what other tasks overwrite.  The arena may run out here, where nothing is held. */
+static enum inspect_result read_reply(const struct inspect *in, size_t n, struct arena *a,
+				      struct inspect_reply *reply)
+{
+	const struct text kept = arena_text(a, text_make(in->reply, n));
+
+	return inspect_reply_get(kept, a, reply) ? INSPECT_ANSWERED : INSPECT_NONSENSE;
 }
 
 /* Also where an inspector died: once more. */
@@ -188,15 +194,16 @@ static enum inspect_result ask_round(struct inspect *in, const struct question *
 				     unsigned *deaths, struct inspect_reply *reply)
 {
 	enum inspect_result r;
+	size_t n = 0;
 
 	do {
 		r = take_turn(in, q->deadline_mono_us);
 		if (r != INSPECT_ANSWERED)
 			return r;
-		r = ask_with_turn(in, q, a, reply);
+		r = ask_with_turn(in, q, &n);
 		give_turn(in);
 	} while (r == INSPECT_DIED && ++*deaths < DEATHS_MAX);
-	return r;
+	return r == INSPECT_ANSWERED ? read_reply(in, n, a, reply) : r;
 }
 
 /* ---- Rounds */
@@ -242,8 +249,9 @@ static void learn(struct knowledge *k, const struct inspect_query *q)
 
 /* Looks up what the reply asks for.  An inspector that asks for what it was told, or for more than
  * may be, is not believed. */
-static enum inspect_result satisfy(struct inspect *in, const struct inspect_reply *reply,
-				   int64_t deadline_us, struct arena *a, struct knowledge *k)
+static enum inspect_result satisfy(const struct inspect_request *rq,
+				   const struct inspect_reply *reply, struct arena *a,
+				   struct knowledge *k)
 {
 	struct inspect_query *queries;
 
@@ -259,7 +267,8 @@ static enum inspect_result satisfy(struct inspect *in, const struct inspect_repl
 		queries[i].type = reply->needs[i].type;
 		queries[i].answer.status = DNS_OURS;
 	}
-	in->o.look_up(in->o.look_up_self, queries, reply->need_count, a, deadline_us);
+	if (rq->look_up)
+		rq->look_up(rq->look_up_self, queries, reply->need_count, a, rq->deadline_us);
 	for (size_t i = 0; i < reply->need_count; i++)
 		learn(k, &queries[i]);
 	k->queries_left -= reply->need_count;
@@ -304,7 +313,7 @@ struct inspect_outcome inspect_ask(struct inspect *in, const struct inspect_requ
 		out.result = ask_round(in, &q, a, &out.deaths, &reply);
 		if (out.result != INSPECT_ANSWERED || reply.kind == REPLY_KIND_ANSWER)
 			break;
-		out.result = satisfy(in, &reply, rq->deadline_us, a, &k);
+		out.result = satisfy(rq, &reply, a, &k);
 		out.queries += (unsigned)(k.n - known);
 		if (out.result != INSPECT_ANSWERED)
 			break;

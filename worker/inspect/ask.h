@@ -24,11 +24,6 @@ struct inspect_options {
 	/* Questions of this worker that may be out at once; more wait their turn: no worker fills
 	 * the queue of all. */
 	unsigned outstanding_max; /* 0: a default */
-	/* Looks all of them up at once and yields until all are answered or the deadline; fills in
-	 * the answers (texts in `a`). */
-	void (*look_up)(void *self, struct inspect_query *queries, size_t n, struct arena *a,
-			int64_t deadline_us);
-	void *look_up_self;
 };
 
 /* NULL: no memory, or the loop refuses the descriptor (errno). */
@@ -52,6 +47,11 @@ struct inspect_request {
 	struct text body;
 	int message_fd;      /* -1: none; stays the caller's, opened read-only */
 	int64_t deadline_us; /* of the loop's clock, for all rounds */
+	/* Looks all of them up at once and yields until all are answered or the deadline; fills in
+	 * the answers, which live as long as the arena.  NULL: nothing is looked up. */
+	void (*look_up)(void *self, struct inspect_query *queries, size_t n, struct arena *a,
+			int64_t deadline_us);
+	void *look_up_self;
 	/* Bounds of this question; 0: the most there is. */
 	unsigned queries_max, rounds_max;
 	/* Answers that are known already (of an earlier question on the same message). */
@@ -68,7 +68,8 @@ struct inspect_outcome {
 	size_t known_count;
 };
 
-/* Yields.  What it returns and needs stands in `a`. */
+/* Yields.  What it returns and needs stands in `a`, which may run out (and jump) at any time:
+ * nothing else is held then. */
 struct inspect_outcome inspect_ask(struct inspect *in, const struct inspect_request *rq,
 				   struct arena *a);
 

@@ -106,23 +106,18 @@ enum ask_sent ask_send(int fd, const struct question *q, char *scratch, int *rep
 	return sent;
 }
 
-bool ask_receive(int reply_fd, struct arena *a, struct inspect_reply *reply,
+bool ask_receive(int reply_fd, char room[QUESTION_REPLY_MAX], size_t *n,
 		 enum inspect_result *result)
 {
-	char *bytes;
-	ssize_t n = recv(reply_fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	/* MSG_TRUNC: the datagram's own length, also where there is no room for it. */
+	const ssize_t got = recv(reply_fd, room, QUESTION_REPLY_MAX, MSG_DONTWAIT | MSG_TRUNC);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
-	*result = INSPECT_DIED;
-	if (n <= 0)
-		return true;
-	*result = INSPECT_NONSENSE;
-	if (n > QUESTION_REPLY_MAX)
-		return true;
-	bytes = arena_alloc(a, (size_t)n);
-	n = recv(reply_fd, bytes, (size_t)n, MSG_DONTWAIT);
-	if (n > 0 && inspect_reply_get(text_make(bytes, (size_t)n), a, reply))
-		*result = INSPECT_ANSWERED;
+	*n = got > 0 ? (size_t)got : 0;
+	if (got <= 0)
+		*result = INSPECT_DIED;
+	else
+		*result = got > QUESTION_REPLY_MAX ? INSPECT_NONSENSE : INSPECT_ANSWERED;
 	return true;
 }

@@ -17,10 +17,9 @@ enum ask_sent {
 /* Sends the question without waiting; *reply_fd then is the caller's (non-blocking). */
 enum ask_sent ask_send(int fd, const struct question *q, char *scratch, int *reply_fd);
 
-/* Reads the reply without waiting.  False: nothing is there yet.  Else *result is INSPECT_ANSWERED,
- * INSPECT_DIED or INSPECT_NONSENSE of ask.h, and for the first *reply is filled in (in `a`). */
-
-bool ask_receive(int reply_fd, struct arena *a, struct inspect_reply *reply,
+/* Reads the reply's bytes without waiting.  False: nothing is there yet.  Else *result is
+ * INSPECT_ANSWERED (*n bytes), INSPECT_DIED or INSPECT_NONSENSE. */
+bool ask_receive(int reply_fd, char room[QUESTION_REPLY_MAX], size_t *n,
 		 enum inspect_result *result);
 
 #endif
