@@ -44,14 +44,23 @@ static void set_codes(const struct session *s, const struct verdict *v, struct d
 		d->enhanced = arena_text(check_arena(s), text_of(v->hop_enhanced));
 }
 
-static void soften(const struct session *s, enum phase phase, struct decision *d)
+static void soften(const struct session *s, struct decision *d)
 {
 	const struct catalog_row *row = catalog_row(REPLY_SOFT);
 
 	if (s->config->global.mode != RUN_SOFT || d->code < 500)
 		return;
-	d->code = phase == PHASE_CONNECT ? 421 : row->code;
-	d->enhanced = phase == PHASE_CONNECT ? LIT("") : text_of(row->enhanced);
+	d->code = row->code;
+	d->enhanced = text_of(row->enhanced);
+}
+
+/* A greeting is 554 or 421 (RFC 5321 4.3.2), without an enhanced code. */
+static void fit_greeting(enum phase phase, struct decision *d)
+{
+	if (phase != PHASE_CONNECT)
+		return;
+	d->code = d->code < 500 ? 421 : 554;
+	d->enhanced = LIT("");
 }
 
 static void count(const struct session *s, const struct decision *d, enum phase phase)
@@ -88,7 +97,8 @@ struct decision decide_refusal(struct session *s, enum check_id id, const struct
 	struct refusal r;
 
 	set_codes(s, v, &d);
-	soften(s, phase, &d);
+	soften(s, &d);
+	fit_greeting(phase, &d);
 	catalog_text(d.reply, v->values, &b);
 	if (s->config->global.hop_text && !text_empty(v->hop_text)) {
 		buf_put(&b, ": ", 2);

@@ -56,6 +56,10 @@ START_TEST(banned_at_connect)
 	f.config.global.mode = RUN_ENFORCE;
 	table_exempt(&f.world, "banned-client", LIST_CLIENT, "198.51.100.7");
 	ck_said(fixture_connect(&f, "198.51.100.7"), "pass");
+	/* A greeting is 554 or 421, whatever is put off. */
+	f.world.exemptions_away = true;
+	ck_said(fixture_connect(&f, "198.51.100.7"),
+		"421 A check could not be completed, try again later");
 }
 END_TEST
 

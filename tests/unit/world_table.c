@@ -78,6 +78,8 @@ static enum answer exemption(void *self, const char *check, enum list_key kind, 
 	struct world_table *w = self;
 
 	w->exemptions_asked++;
+	if (w->exemptions_away)
+		return ANSWER_UNKNOWN;
 	return look_up(w, check, kind, ip, key, out);
 }
 
@@ -85,7 +87,7 @@ static bool no_exemptions(void *self)
 {
 	const struct world_table *w = self;
 
-	if (w->lists_away)
+	if (w->lists_away || w->exemptions_away)
 		return false;
 	for (unsigned i = 0; i < w->listed_count; i++) {
 		if (w->listed[i].check)

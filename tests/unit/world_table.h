@@ -32,7 +32,8 @@ struct world_table {
 	uint64_t next_random;
 	struct table_listed listed[TABLE_LISTED_MAX];
 	unsigned listed_count;
-	bool lists_away;           /* every look-up answers unknown */
+	bool lists_away;           /* every look-up answers unknown ... */
+	bool exemptions_away;      /* ... or those of exemptions only */
 	const char *recipients[8]; /* "a@example.net" */
 	bool has_recipients;       /* else the list is empty: unknown */
 	enum answer hop_answer;
