@@ -71,17 +71,6 @@ struct decision engine_mail(struct session *s)
 	return decide_pass();
 }
 
-struct decision engine_data(struct session *s)
-{
-	struct verdict v;
-
-	if (!s->tx->poisoned)
-		return decide_pass();
-	/* Else the first recipient would get what the second was refused. */
-	v = reject(REPLY_BOUNCE_RECIPIENTS, LIT(""), LIT("the transaction had a second recipient"));
-	return decide_refusal(s, CHECK_bounce_recipients, &v, PHASE_DATA);
-}
-
 /* Content is judged by the settings of the recipients' group, which are one. */
 static const struct settings *message_settings(const struct session *s)
 {
@@ -95,6 +84,24 @@ static bool all_roles(const struct transaction *tx)
 			return false;
 	}
 	return tx->recipient_count > 0;
+}
+
+/* A bounce whose second recipient was refused, else the first one would get what the second was
+ * spared.  It is judged anew for those who would get it: mail to postmaster alone goes on, and
+ * exemptions may be unreadable by now, or readable again. */
+struct decision engine_data(struct session *s)
+{
+	const struct settings *set = message_settings(s);
+	const enum check_id id = CHECK_bounce_recipients;
+
+	if (!s->tx->poisoned || check_mode(id, set) == MODE_OFF ||
+	    walk_skips(s, id, all_roles(s->tx)))
+		return decide_pass();
+	s->rcpt = NULL;
+	walk_keep(s, id, set,
+		  reject(REPLY_BOUNCE_RECIPIENTS, LIT(""),
+			 LIT("the transaction had a second recipient")));
+	return walk_refuses(s, id, set) ? refuse(s, id, PHASE_DATA) : decide_pass();
 }
 
 static bool judges_message(enum check_id id, const struct settings *set)

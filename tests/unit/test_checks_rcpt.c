@@ -125,6 +125,24 @@ START_TEST(bounce_recipients)
 }
 END_TEST
 
+/* The rest of the transaction is judged anew, for those who would get it. */
+START_TEST(bounce_recipients_at_data)
+{
+	bounce();
+	ck_said(fixture_rcpt(&f, "postmaster@example.net"), "pass");
+	ck_assert(fixture_rcpt(&f, "b@example.net").refused);
+	ck_said(engine_data(&f.s), "pass");
+	/* An exemption that can't be read is ours, and stays so whoever was asked for since. */
+	f.world.lists_away = true;
+	bounce();
+	ck_said(fixture_rcpt(&f, "a@example.net"), "pass");
+	ck_said(fixture_rcpt(&f, "b@example.net"),
+		"451 4.3.0 A check could not be completed, try again later");
+	ck_said(fixture_rcpt(&f, "postmaster@example.net"), "pass");
+	ck_said(engine_data(&f.s), "451 4.3.0 A check could not be completed, try again later");
+}
+END_TEST
+
 START_TEST(bounce_recipients_monitored)
 {
 	f.config.base.bounce_recipients.mode = MODE_MONITOR;
@@ -235,6 +253,7 @@ int main(void)
 	tcase_add_test(tc, restricted_recipient);
 	tcase_add_test(tc, banned_recipient);
 	tcase_add_test(tc, bounce_recipients);
+	tcase_add_test(tc, bounce_recipients_at_data);
 	tcase_add_test(tc, bounce_recipients_monitored);
 	tcase_add_test(tc, unknown_recipient);
 	tcase_add_test(tc, an_empty_list_says_nothing);
