@@ -22,11 +22,18 @@ static bool makes_incident(enum reply_id id)
 	}
 }
 
+static enum phase phase_of(const struct session *s)
+{
+	if (s->rcpt)
+		return PHASE_RCPT;
+	return s->tx && s->tx->recipient_count ? PHASE_MESSAGE : PHASE_MAIL;
+}
+
 static void add_incident(struct session *s, struct decision *d, struct text facts)
 {
 	struct refusal r = {
 	    .check = -1,
-	    .phase = s->tx && s->tx->recipient_count ? PHASE_MESSAGE : PHASE_RCPT,
+	    .phase = phase_of(s),
 	    .cause = d->cause,
 	    .reply = d->reply,
 	    .code = d->code,
