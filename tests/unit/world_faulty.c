@@ -1,0 +1,328 @@
+/* The faulty world's side of world.h. */
+#include "tests/unit/world_faulty.h"
+
+#include "shm/segment.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { COUNTERS = 1 << 14 };
+
+static const struct siphash_key secret = {3, 5};
+
+/* SplitMix64. */
+static uint64_t next_number(struct faulty_world *w)
+{
+	uint64_t z = w->state += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+uint64_t faulty_below(struct faulty_world *w, uint64_t n)
+{
+	return next_number(w) % n;
+}
+
+bool faulty_chance(struct faulty_world *w, unsigned chance)
+{
+	return faulty_below(w, 256) < chance;
+}
+
+void faulty_note(struct faulty_world *w, const void *p, size_t n)
+{
+	const struct siphash_key key = {w->digest, n};
+
+	w->digest = siphash(&key, p, n);
+}
+
+/* Time goes on with each question, now and then by much; the wall clock goes where it likes. */
+static void pass_time(struct faulty_world *w)
+{
+	static const int64_t jumps_s[] = {3600, -3600, 86400, -86400};
+
+	w->boot_us += (int64_t)faulty_below(w, 50);
+	if (faulty_chance(w, w->slow))
+		w->boot_us += (int64_t)faulty_below(w, 20 * 1000000);
+	if (faulty_chance(w, w->wall_jumps))
+		w->wall_us += jumps_s[faulty_below(w, 4)] * 1000000;
+}
+
+static int64_t boot_us(void *self)
+{
+	pass_time(self);
+	return ((struct faulty_world *)self)->boot_us;
+}
+
+static int64_t wall_us(void *self)
+{
+	return ((struct faulty_world *)self)->wall_us;
+}
+
+static uint64_t random_number(void *self)
+{
+	return next_number(self);
+}
+
+/* What the lists hold of a key, in `chance` of 256 keys. */
+static bool holds(const char *list, enum list_key kind, const struct ip *ip, struct text key,
+		  unsigned chance)
+{
+	char all[700];
+	struct buf b = buf_over(all, sizeof(all));
+
+	buf_printf(&b, "%s %d ", list, kind);
+	if (kind == LIST_CLIENT)
+		buf_put(&b, ip->b, sizeof(ip->b));
+	else
+		buf_text(&b, key);
+	assert(!b.cut);
+	return siphash(&secret, b.p, b.n) % 256 < chance;
+}
+
+static enum answer look_up(struct faulty_world *w, const char *list, enum list_key kind,
+			   const struct ip *ip, struct text key, unsigned chance,
+			   struct list_entry *out)
+{
+	pass_time(w);
+	if (w->lists_away || faulty_chance(w, w->unknown))
+		return ANSWER_UNKNOWN;
+	if (!holds(list, kind, ip, key, chance))
+		return ANSWER_NO;
+	*out = (struct list_entry){.kind = kind, .id = 7, .at_connect = key.n % 2 == 0};
+	text_cstr(kind == LIST_CLIENT ? LIT("a network") : key, out->key, sizeof(out->key));
+	snprintf(out->by, sizeof(out->by), "admin");
+	return ANSWER_YES;
+}
+
+static enum answer ban(void *self, enum list_key kind, const struct ip *ip, struct text key,
+		       struct list_entry *out)
+{
+	struct faulty_world *w = self;
+
+	return look_up(w, "ban", kind, ip, key, w->listed, out);
+}
+
+static enum answer exemption(void *self, const char *check, enum list_key kind, const struct ip *ip,
+			     struct text key, struct list_entry *out)
+{
+	struct faulty_world *w = self;
+
+	if (kind == LIST_CLIENT && w->saved_client && ip_eq(ip, w->saved_client) &&
+	    strcmp(check, w->saved_check) == 0) {
+		*out = (struct list_entry){.kind = kind, .id = 8, .key = "saved"};
+		return ANSWER_YES;
+	}
+	return look_up(w, check, kind, ip, key, w->exempt, out);
+}
+
+static bool no_exemptions(void *self)
+{
+	const struct faulty_world *w = self;
+
+	return !w->lists_away && !w->saved_client && w->exempt == 0;
+}
+
+static enum answer recipient(void *self, struct text domain, struct text local)
+{
+	struct faulty_world *w = self;
+
+	pass_time(w);
+	if (w->lists_away || faulty_chance(w, w->unknown))
+		return ANSWER_UNKNOWN;
+	(void)domain;
+	return holds("recipient", LIST_RECIPIENT, NULL, local, w->exists) ? ANSWER_YES : ANSWER_NO;
+}
+
+/* What hops say, true and mad. */
+static const struct hop_reply hop_replies[] = {
+    {.code = 0},
+    {.code = 250, .enhanced = "2.1.5"},
+    {.code = 421, .enhanced = "4.3.2", .text = {"closing", 7}},
+    {.code = 450, .enhanced = "4.2.1", .text = {"busy %s %n", 10}},
+    {.code = 451, .enhanced = "5.1.1"},
+    {.code = 452, .enhanced = "4.2.2", .text = {"full\r\n250 ok", 12}},
+    {.code = 530, .enhanced = "5.7.0"},
+    {.code = 550, .enhanced = "5.1.1", .text = {"no such user \xff\0here", 18}},
+    {.code = 550},
+    {.code = 550, .enhanced = "4.4.4"},
+    {.code = 552, .enhanced = "5.2.2"},
+    {.code = 553, .enhanced = "5.6.7"},
+    {.code = 554, .enhanced = "5.7.1"},
+    {.code = 559, .enhanced = "5.7.999"},
+    {.code = 354},
+    {.code = 199},
+};
+
+static enum answer hop_takes(void *self, const struct session *s, const struct recipient *r,
+			     struct hop_reply *out)
+{
+	static char much[600];
+	struct faulty_world *w = self;
+
+	(void)s;
+	(void)r;
+	pass_time(w);
+	if (w->meanwhile)
+		w->meanwhile(w->meanwhile_arg);
+	*out = faulty_chance(w, 128)
+		   ? hop_replies[1]
+		   : hop_replies[faulty_below(w, sizeof(hop_replies) / sizeof(hop_replies[0]))];
+	if (faulty_chance(w, 32)) {
+		memset(much, 'x', sizeof(much));
+		out->text = text_make(much, sizeof(much));
+	}
+	out->hop = LIT("smtp://hop:25");
+	w->deeds.hop_asked++;
+	w->deeds.hop_answer = out->code / 100 == 2   ? ANSWER_YES
+			      : out->code / 100 == 5 ? ANSWER_NO
+						     : ANSWER_UNKNOWN;
+	return w->deeds.hop_answer;
+}
+
+static bool hop_carries_utf8(void *self, const struct session *s, const struct recipient *r)
+{
+	(void)s;
+	(void)r;
+	return faulty_chance(self, 128);
+}
+
+static void dns_start(void *self, const struct session *s, struct text name, uint16_t type)
+{
+	(void)self;
+	(void)s;
+	(void)name;
+	(void)type;
+}
+
+static const struct dns_answer *dns_await(void *self, const struct session *s, struct text name,
+					  uint16_t type)
+{
+	static const struct dns_answer answers[] = {
+	    {.status = DNS_NXDOMAIN}, {.status = DNS_NODATA},    {.status = DNS_TIMEOUT},
+	    {.status = DNS_SERVFAIL}, {.status = DNS_MALFORMED}, {.status = DNS_OURS},
+	};
+
+	(void)s;
+	(void)name;
+	(void)type;
+	pass_time(self);
+	return &answers[faulty_below(self, sizeof(answers) / sizeof(answers[0]))];
+}
+
+static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
+			    size_t n)
+{
+	char both[700];
+	struct buf b = buf_over(both, sizeof(both));
+
+	(void)self;
+	buf_text(&b, space);
+	buf_char(&b, '\0');
+	buf_put(&b, key, n);
+	assert(!b.cut);
+	return (siphash(&secret, b.p, b.n) >> 2) | (uint64_t)kind << 62;
+}
+
+static uint64_t *counter(struct faulty_world *w, uint64_t tag)
+{
+	size_t i = tag % COUNTERS;
+
+	while (w->counters[2 * i] && w->counters[2 * i] != tag)
+		i = (i + 1) % COUNTERS;
+	w->counters[2 * i] = tag;
+	return &w->counters[2 * i + 1];
+}
+
+static uint64_t counter_read(void *self, uint64_t tag)
+{
+	struct faulty_world *w = self;
+
+	return faulty_chance(w, w->counters_fail) ? 0 : *counter(w, tag);
+}
+
+/* As a full table: nothing is stored. */
+static uint64_t counter_update(void *self, uint64_t tag,
+			       uint64_t (*change)(uint64_t old, void *arg), void *arg)
+{
+	struct faulty_world *w = self;
+
+	w->deeds.charges += tag >> 62 == TABLE_GCRA;
+	if (faulty_chance(w, w->counters_fail))
+		return change(0, arg);
+	uint64_t *value = counter(w, tag);
+	return *value = change(*value, arg);
+}
+
+static void counter_forget(void *self, uint64_t tag)
+{
+	*counter(self, tag) = 0;
+}
+
+static void emit(void *self, const struct event *e)
+{
+	struct faulty_world *w = self;
+	struct field_view field;
+	struct event_view v;
+
+	if (!event_parse(e->bytes, e->n, &v))
+		abort();
+	if (v.type == EVENT_INCIDENT || v.type == EVENT_REPEAT) {
+		w->deeds.incidents += v.type == EVENT_INCIDENT;
+		w->deeds.repeats += v.type == EVENT_REPEAT;
+		w->deeds.incident =
+		    event_get(&v, FIELD_incident, &field) ? (uint64_t)field.number : 0;
+		if (event_get(&v, FIELD_phase, &field))
+			text_cstr(field.text, w->deeds.phase, sizeof(w->deeds.phase));
+	}
+	/* How long a check took is of this world, too: it has no other clock. */
+	faulty_note(w, e->bytes, e->n);
+}
+
+static void count(void *self, unsigned metric, uint64_t n)
+{
+	struct faulty_world *w = self;
+
+	_Static_assert(METRIC_COUNT <= sizeof(w->metrics) / sizeof(w->metrics[0]), "more room");
+	w->metrics[metric] += n;
+}
+
+const struct world_ops faulty_ops = {
+    .boot_us = boot_us,
+    .wall_us = wall_us,
+    .random = random_number,
+    .ban = ban,
+    .exemption = exemption,
+    .no_exemptions = no_exemptions,
+    .recipient = recipient,
+    .hop_takes = hop_takes,
+    .hop_carries_utf8 = hop_carries_utf8,
+    .dns_start = dns_start,
+    .dns_await = dns_await,
+    .counter_tag = counter_tag,
+    .counter_read = counter_read,
+    .counter_update = counter_update,
+    .counter_forget = counter_forget,
+    .emit = emit,
+    .count = count,
+};
+
+void faulty_init(struct faulty_world *w, uint64_t seed)
+{
+	*w = (struct faulty_world){
+	    .state = seed,
+	    .boot_us = INT64_C(1000000000000),
+	    .wall_us = INT64_C(1700000000000000),
+	};
+	w->counters = calloc(2 * (size_t)COUNTERS, sizeof(*w->counters));
+	if (!w->counters)
+		abort();
+}
+
+void faulty_free(struct faulty_world *w)
+{
+	free(w->counters);
+	w->counters = NULL;
+}
