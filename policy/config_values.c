@@ -120,6 +120,15 @@ static void parse_choice(const struct site *at, const struct raw_value *v, int *
 		       TEXT(v->text), all, TEXT(found));
 }
 
+/* A list whose words are given may only have these. */
+static void check_word(const struct site *at, const struct raw_value *v)
+{
+	int unused;
+
+	if (setting_word_count(at->row) > 0)
+		parse_choice(at, v, &unused);
+}
+
 static void parse_rate(const struct site *at, const struct raw_value *v, struct rate *out)
 {
 	if (!rate_parse(v->text, out))
@@ -191,8 +200,10 @@ static void parse_list(const struct site *at, const struct raw_value *v, size_t 
 	} else {
 		struct text_list list = {arena_alloc(a, n * sizeof(*list.v)), n};
 
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
+			check_word(at, &v[i]);
 			list.v[i] = v[i].text;
+		}
 		memcpy(field, &list, sizeof(list));
 	}
 }

@@ -8,7 +8,7 @@
 #include "policy/incident.h"
 #include "shm/segment.h"
 
-enum { TEXT_MAX = 400, HOP_TEXT_MAX = 120 };
+enum { TEXT_MAX = 400, HOP_TEXT_MAX = 120, QUOTED_MAX = 200 };
 
 struct decision decide_pass(void)
 {
@@ -103,6 +103,10 @@ struct decision decide_refusal(struct session *s, enum check_id id, const struct
 	if (s->config->global.hop_text && !text_empty(v->hop_text)) {
 		buf_put(&b, ": ", 2);
 		catalog_put_value(&b, v->hop_text, HOP_TEXT_MAX);
+	}
+	if (!text_empty(v->quoted)) {
+		buf_put(&b, ": ", 2);
+		catalog_put_value(&b, v->quoted, QUOTED_MAX);
 	}
 	r = (struct refusal){
 	    .check = d.check,

@@ -45,7 +45,8 @@ struct decision engine_rcpt(struct session *s, struct recipient *r);
 struct decision engine_data(struct session *s);
 /* At the end of data (tx->header, tx->size stand), before delivery. */
 struct decision engine_message(struct session *s);
-/* The transaction is over (s->tx is NULL, its arena not yet reset): forgets what was judged of it. */
+/* The transaction is over (s->tx is NULL, its arena not yet reset): forgets what was judged of it.
+ */
 void engine_end_transaction(struct session *s);
 /* After the 250: charges bytes, counts. */
 void engine_accepted(struct session *s);

@@ -18,10 +18,17 @@ static bool costs_a_question(enum check_id id)
 	case CHECK_rate_limit:
 	case CHECK_recipient_verify:
 	case CHECK_greylist:
+	case CHECK_spf:
 		return true;
 	default:
 		return false;
 	}
+}
+
+static bool judges_recipient(enum check_id id)
+{
+	/* A record that passes nobody: no signature is waited for. */
+	return check_row(id)->phase <= PHASE_RCPT || id == CHECK_spf;
 }
 
 /* The check that decides against the recipient, or -1. */
@@ -30,7 +37,9 @@ static int find_refusal(struct session *s, const struct recipient *r)
 	int64_t now_us = 0;
 	int decided = -1;
 
-	for (unsigned id = 0; id < CHECK_COUNT && check_row(id)->phase <= PHASE_RCPT; id++) {
+	for (unsigned id = 0; id < CHECK_COUNT; id++) {
+		if (!judges_recipient(id))
+			continue;
 		if (decided >= 0 && costs_a_question(id)) {
 			s->runs[id] = (struct check_run){0};
 			continue;
@@ -42,13 +51,14 @@ static int find_refusal(struct session *s, const struct recipient *r)
 	return decided;
 }
 
-/* While the hop was asked other sessions have run, so the limits are judged once more; from there
- * to the charge nothing yields. */
+/* While the hop or the DNS was asked other sessions have run, so the limits are judged once more;
+ * from there to the charge nothing yields. */
 static bool limits_filled_meanwhile(struct session *s, const struct recipient *r)
 {
 	int64_t now_us = 0;
 
-	if (run_outcome(&s->runs[CHECK_recipient_verify]) == OUTCOME_NOT_RUN ||
+	if ((run_outcome(&s->runs[CHECK_recipient_verify]) == OUTCOME_NOT_RUN &&
+	     run_outcome(&s->runs[CHECK_spf]) == OUTCOME_NOT_RUN) ||
 	    run_outcome(&s->runs[CHECK_rate_limit]) != OUTCOME_PASS || !s->config->limit_count)
 		return false;
 	return walk_verdict(s, CHECK_rate_limit, r->settings, r->is_role, &now_us) &&

@@ -7,6 +7,7 @@
 #include "policy/config.h"
 #include "policy/message/address.h"
 #include "policy/message/header.h"
+#include "policy/spf.h"
 #include "policy/verdict.h"
 #include "policy/world.h"
 #include "shm/base/arena.h"
@@ -75,9 +76,12 @@ struct transaction {
 	size_t recipient_count, recipient_capacity;
 	unsigned recipients_refused;
 	bool charged_message; /* the limits of messages have been charged */
+	struct spf_facts spf; /* spf_of() */
 	bool poisoned;        /* a bounce with two recipients: DATA is refused too */
 	/* At the end of data: */
 	const struct header *header;
+	bool dkim_aligned; /* a signature of the author's domain, or of one aligned with it, passed
+			    */
 	uint64_t size;
 	bool bare_newlines;
 };

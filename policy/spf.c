@@ -1,5 +1,7 @@
-/* The names of SPF's results and identities (RFC 8601 2.7.2, 7208 8). */
+/* SPF's results: their names, and what a transaction remembers of them. */
 #include "policy/spf.h"
+
+#include "policy/check.h"
 
 const char *spf_code_name(enum spf_code c)
 {
@@ -16,4 +18,21 @@ const char *spf_code_name(enum spf_code c)
 const char *spf_identity_name(enum spf_identity i)
 {
 	return i == SPF_HELO ? "helo" : "mailfrom";
+}
+
+const struct spf_result *spf_of(const struct session *s, enum spf_identity identity)
+{
+	struct spf_facts *facts = &s->tx->spf;
+	struct spf_result *r = &facts->results[identity];
+	const bool by_helo = identity == SPF_HELO || s->tx->null_sender;
+
+	if (facts->asked[identity])
+		return r;
+	*r = (struct spf_result){.identity = identity};
+	r->domain = by_helo ? s->helo : s->tx->from.domain;
+	r->sender = by_helo ? arena_printf(&s->tx->arena, "postmaster@%.*s", TEXT(s->helo))
+			    : s->tx->from.whole;
+	s->world.ops->spf(s->world.self, s, identity, r);
+	facts->asked[identity] = true;
+	return r;
 }

@@ -38,6 +38,11 @@ struct spf_result {
 
 enum { SPF_EXPLANATION_MAX = 255, SPF_REASON_MAX = 200 };
 
+struct session;
+/* The result for an identity, inside a transaction: asked for once, then remembered; yields the
+ * first time.  Never NULL.  For the null sender MAIL FROM is postmaster at the HELO name (2.4). */
+const struct spf_result *spf_of(const struct session *s, enum spf_identity identity);
+
 /* The results of a transaction; both SPF_UNDECIDED and `asked` false until they were judged. */
 struct spf_facts {
 	bool asked[2]; /* by identity */

@@ -39,6 +39,7 @@ struct verdict {
 	short hop_code;
 	char hop_enhanced[10];
 	struct text hop_text; /* what the hop said, for the reply where hop-text is on */
+	struct text quoted;   /* somebody's words to put behind the reply */
 	struct text values[CATALOG_VALUES]; /* in the session's or the transaction's arena */
 	struct text facts;                  /* for log and explain; same */
 };

@@ -6,6 +6,7 @@
 #ifndef POLICY_WORLD_H
 #define POLICY_WORLD_H
 
+#include "policy/spf.h"
 #include "shm/base/dns.h"
 #include "shm/event.h"
 #include "shm/lists.h"
@@ -52,6 +53,12 @@ struct world_ops {
 	 * transaction, else as long as the transaction. */
 	const struct dns_answer *(*dns_await)(void *self, const struct session *s, struct text name,
 					      uint16_t type);
+
+	/* Judges the client by SPF; yields, within the stage's time for the DNS.  Fills in *out but
+	 * for what spf_of() knows (texts in the transaction's arena); SPF_UNDECIDED with a reason
+	 * where nobody could tell.  Use spf_of(). */
+	void (*spf)(void *self, const struct session *s, enum spf_identity identity,
+		    struct spf_result *out);
 
 	uint64_t (*counter_tag)(void *self, enum table_kind kind, struct text space,
 				const void *key, size_t n);

@@ -4,6 +4,7 @@
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
 #include "shm/base/privileges.h"
+#include "worker/inspect/ask.h"
 #include "worker/io/accept.h"
 #include "worker/io/dns.h"
 #include "worker/io/offload.h"
@@ -272,6 +273,14 @@ static struct resolver *open_resolver(const struct worker *w, struct buf *err)
 	return resolver_open(w->loop, &o, err);
 }
 
+static bool open_inspect(struct worker *w)
+{
+	const struct inspect_options o = {.fd = w->start->inspect_fd};
+
+	w->smtp.inspect = inspect_open(w->loop, &o);
+	return w->smtp.inspect != NULL;
+}
+
 /* While we still are root: Maildirs and the state directory may lie where only root gets to. */
 static bool open_as_root(struct worker *w, struct buf *err)
 {
@@ -293,6 +302,8 @@ static bool open_as_root(struct worker *w, struct buf *err)
 	w->smtp.resolver = open_resolver(w, err);
 	if (!w->smtp.resolver)
 		return false;
+	if (!open_inspect(w))
+		return fail(err, "cannot ask the inspectors");
 	if (chdir(c->global.state_dir.p) != 0) {
 		buf_printf(err, "cannot enter %s: %s", c->global.state_dir.p,
 			   strerrordesc_np(errno));
@@ -380,6 +391,7 @@ static void worker_close(struct worker *w)
 	timer_clear(w->loop, &w->drain);
 	routes_close(w->smtp.routes);
 	resolver_close(w->smtp.resolver);
+	inspect_close(w->smtp.inspect);
 	offload_free(w->offload);
 	worker_world_close(&w->world);
 	close(w->spool.dir_fd);

@@ -14,7 +14,7 @@ struct worker_start {
 	/* One for each address of each listener, in the order of the configuration. */
 	const int *listen_fds;
 	size_t listen_count;
-	int inspect_fd; /* where questions are asked (worker/inspect/ask.h); -1: nowhere */
+	int inspect_fd;  /* where questions are asked (worker/inspect/ask.h); -1: nowhere */
 	int lifeline_fd; /* end of file: the master is gone; stop accepting, drain, end */
 };
 

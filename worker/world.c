@@ -4,6 +4,7 @@
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
 #include "shm/keeper.h"
+#include "worker/smtp/inspection.h"
 #include "worker/smtp/session.h"
 
 #include <stdlib.h>
@@ -109,6 +110,13 @@ static const struct dns_answer *dns_answer(void *self, const struct session *s, 
 	return lookups_await(smtp_session_of(s), name, type);
 }
 
+static void spf(void *self, const struct session *s, enum spf_identity identity,
+		struct spf_result *out)
+{
+	(void)self;
+	smtp_ask_spf(smtp_session_of(s), identity, out);
+}
+
 static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
 			    size_t n)
 {
@@ -163,6 +171,7 @@ static const struct world_ops ops = {
     .hop_carries_utf8 = hop_carries_utf8,
     .dns_start = dns_ask,
     .dns_await = dns_answer,
+    .spf = spf,
     .counter_tag = counter_tag,
     .counter_read = counter_read,
     .counter_update = counter_update,

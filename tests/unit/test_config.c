@@ -91,7 +91,7 @@ static const struct {
     {LISTENER "certificate \"a\" { chain = \"x\"  nested { a = { b, c } } }\n",
      "conf:2: unknown section \"certificate\"\n"},
     {LISTENER "check \"helo-iq\" { }\n", "conf:2: no check \"helo-iq\"; nearest: helo-ip\n"},
-    {LISTENER "check \"spf\" { mode = \"off\" }\n", "conf:2: no check \"spf\"\n"},
+    {LISTENER "check \"astrology\" { mode = \"off\" }\n", "conf:2: no check \"astrology\"\n"},
     {LISTENER "check { }\n", "conf:2: a check section needs a name: check \"helo-ip\" { ... }\n"},
     {LISTENER "route { }\n", "conf:2: a route section needs a name: route \"name\" { ... }\n"},
     {LISTENER "log \"x\" { }\n", "conf:2: the section \"log\" has no name: log { ... }\n"},

@@ -197,6 +197,20 @@ static struct table_dns *find_dns(struct world_table *w, struct text name, uint1
 	return NULL;
 }
 
+static void ask_spf(void *self, const struct session *s, enum spf_identity identity,
+		    struct spf_result *out)
+{
+	struct world_table *w = self;
+	const struct spf_result *said = &w->spf[identity];
+
+	(void)s;
+	w->spf_asked++;
+	out->code = said->code;
+	out->reason = said->reason;
+	out->explanation = said->explanation;
+	out->passes_nobody = said->passes_nobody;
+}
+
 static void dns_start(void *self, const struct session *s, struct text name, uint16_t type)
 {
 	struct world_table *w = self;
@@ -234,6 +248,7 @@ static const struct world_ops ops = {
     .recipient = recipient,
     .hop_takes = hop_takes,
     .hop_carries_utf8 = hop_carries_utf8,
+    .spf = ask_spf,
     .dns_start = dns_start,
     .dns_await = dns_await,
     .counter_tag = counter_tag,
@@ -374,6 +389,7 @@ void fixture_init(struct fixture *f)
 	f->world.wall_us = INT64_C(1700000000000000);
 	f->world.next_random = 1;
 	f->world.hop_answer = ANSWER_YES;
+	f->world.spf[SPF_MAILFROM].code = f->world.spf[SPF_HELO].code = SPF_NONE;
 	f->config.global.hostname = LIT("mx1.example.net");
 	f->config.global.recipient_delimiter = LIT("+");
 	default_settings(f);

@@ -48,7 +48,9 @@ struct world_table {
 	} counters[TABLE_COUNTERS];
 	struct table_dns dns[TABLE_DNS_MAX]; /* what isn't in it has no answer: DNS_TIMEOUT */
 	unsigned dns_count;
-	unsigned dns_started, dns_awaited;     /* of all names */
+	unsigned dns_started, dns_awaited; /* of all names */
+	struct spf_result spf[2];          /* by identity: code, reason, explanation */
+	unsigned spf_asked;
 	struct event events[TABLE_EVENTS_MAX]; /* the first ones */
 	unsigned event_count;
 	uint64_t metrics[METRIC_COUNT];

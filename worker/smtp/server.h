@@ -12,6 +12,7 @@
 
 #include <sys/socket.h>
 
+struct inspect;
 struct resolver;
 struct smtp_session;
 
@@ -31,6 +32,7 @@ struct smtp_server {
 	struct world world;
 	struct routes *routes;
 	struct resolver *resolver;
+	struct inspect *inspect; /* NULL: nobody can be asked */
 	struct spool_place *spool_place;
 
 	struct smtp_texts texts;
