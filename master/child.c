@@ -59,9 +59,11 @@ static bool place_descriptors(const struct child_resources *r)
 static _Noreturn void exec_child(const struct child *c, const struct child_resources *r)
 {
 	char title[64], name[32], process[16], index[16], generation[16], listeners[16];
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* A SIGTERM that comes before the child is ready to take it waits until then. */
+	sigset_t blocked;
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
 	/* A Ctrl-C at the terminal is for the master, which then ends us in good order. */
 	setpgid(0, 0);
 	unsetenv("NOTIFY_SOCKET");

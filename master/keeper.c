@@ -47,7 +47,11 @@ int keeper_main(const struct config *config, unsigned process, int segment_fd, i
 	struct buf err = buf_over(message, sizeof(message));
 	struct segment segment;
 	struct sigaction on_stop = {.sa_handler = stop_keeper};
+	sigset_t blocked;
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
 	sigaction(SIGTERM, &on_stop, NULL);
+	sigprocmask(SIG_UNBLOCK, &blocked, NULL);
 	text_cstr(config->global.state_dir, state_dir, sizeof(state_dir));
 	if (chdir(state_dir) != 0) {
 		log_error("cannot enter state-dir %s: %s", state_dir, strerror(errno));

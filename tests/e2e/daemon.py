@@ -21,7 +21,7 @@ def free_port(host="127.0.0.1"):
         return s.getsockname()[1]
 
 
-def wait_for(condition, seconds=PATIENCE, what="a condition"):
+def wait_for(condition, seconds=PATIENCE, what="a condition", pause=0.02):
     """Polls until condition() is true and returns its value."""
     end = time.monotonic() + seconds
     while True:
@@ -30,7 +30,7 @@ def wait_for(condition, seconds=PATIENCE, what="a condition"):
             return value
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not come about within {seconds} s")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 class Daemon:

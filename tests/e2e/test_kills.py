@@ -275,6 +275,20 @@ def test_sigterm_ends_within_drain_timeout(start):
     assert d.mailbox("bob") == []
 
 
+@pytest.mark.parametrize("role", ["worker", "keeper"])
+def test_child_told_to_end_before_it_is_ready(start, role):
+    """As by a stop or a reload right after a restart: it ends in good order, not of the signal."""
+    d = start(options={"workers": 1})
+    for _ in range(2):
+        before = d.children()
+        victim, = d.children(role)
+        os.kill(victim, signal.SIGKILL)
+        young = wait_for(lambda b=before: set(d.children()) - set(b), what="the new child", pause=0)
+        os.kill(young.pop(), signal.SIGTERM)
+        wait_for(lambda v=victim: d.children(role) not in ([], [v]), what=f"a {role} again")
+    assert "died of signal 15" not in d.log(), d.log()
+
+
 def test_second_sigterm_ends_at_once(start):
     d = start(options={"drain-timeout": "60s"})
     busy = d.client()
