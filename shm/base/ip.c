@@ -108,21 +108,31 @@ static bool port_parse(struct text t, uint16_t *port)
 	return true;
 }
 
-bool ip_parse_port(struct text t, uint16_t fallback, struct ip *ip, uint16_t *port)
+static bool parse_with_port(struct text t, struct ip *ip, uint16_t *port)
 {
 	struct text host, rest;
 
-	*port = fallback;
 	if (ip_parse(t, ip))
 		return true;
-	if (t.n > 0 && t.p[0] == '[') {
-		if (!text_split(text_make(t.p + 1, t.n - 1), ']', &host, &rest) ||
-		    !ip_parse(host, ip) || ip_is4(ip))
-			return false;
-		return rest.n == 0 ||
-		       (rest.p[0] == ':' && port_parse(text_make(rest.p + 1, rest.n - 1), port));
-	}
-	return text_split(t, ':', &host, &rest) && ip_parse(host, ip) && port_parse(rest, port);
+	if (t.n == 0 || t.p[0] != '[')
+		return text_split(t, ':', &host, &rest) && ip_parse(host, ip) &&
+		       port_parse(rest, port);
+	if (!text_split(text_make(t.p + 1, t.n - 1), ']', &host, &rest) || !ip_parse(host, ip) ||
+	    ip_is4(ip))
+		return false;
+	return rest.n == 0 ||
+	       (rest.p[0] == ':' && port_parse(text_make(rest.p + 1, rest.n - 1), port));
+}
+
+bool ip_parse_port(struct text t, uint16_t fallback, struct ip *ip, uint16_t *port)
+{
+	struct ip parsed = {0};
+
+	*port = fallback;
+	if (!parse_with_port(t, &parsed, port))
+		return false;
+	*ip = parsed;
+	return true;
 }
 
 bool ip_parse_literal(struct text t, struct ip *out)

@@ -71,6 +71,7 @@ static bool pass_bytes(struct walk *w, size_t n)
 static bool names_ok(const struct walk *w, unsigned type, size_t n)
 {
 	struct walk data = {w->p, w->at + n, w->at};
+	bool ok;
 
 	if (n == 0)
 		return true;
@@ -84,7 +85,8 @@ static bool names_ok(const struct walk *w, unsigned type, size_t n)
 		return pass_bytes(&data, 2) && pass_name(&data);
 	case DNS_SOA:
 	case TYPE_MINFO:
-		return pass_name(&data) && pass_name(&data);
+		ok = pass_name(&data);
+		return ok && pass_name(&data);
 	default:
 		return true;
 	}
