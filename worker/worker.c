@@ -9,6 +9,7 @@
 #include "worker/io/dns.h"
 #include "worker/io/offload.h"
 #include "worker/io/task.h"
+#include "worker/list_health.h"
 #include "worker/seccomp.h"
 #include "worker/smtp/server.h"
 #include "worker/stress.h"
@@ -44,6 +45,7 @@ struct worker {
 	struct spool_place spool;
 	struct worker_world world;
 	struct smtp_server smtp;
+	struct list_health *lists; /* of the first worker; else NULL */
 	struct arena arena;
 	struct door *doors;
 	size_t door_count;
@@ -149,6 +151,8 @@ static void begin_drain(struct worker *w)
 		return;
 	close_doors(w);
 	atomic_store(&w->smtp.slot->draining, 1);
+	list_health_stop(w->lists);
+	w->lists = NULL;
 	smtp_server_drain(&w->smtp);
 	timer_set(w->loop, &w->drain, loop_now_us(w->loop) + w->start->config->global.drain_timeout,
 		  cut_short, w);
@@ -346,6 +350,8 @@ static void open_smtp(struct worker *w)
 	sv->on_end = on_session_end;
 	sv->on_end_arg = w;
 	smtp_server_init(sv, &w->arena);
+	if (w->start->index == 0)
+		w->lists = list_health_start(w->loop, sv->resolver, &sv->world, c);
 }
 
 static bool open_doors(struct worker *w, struct buf *err)

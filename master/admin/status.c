@@ -1,5 +1,6 @@
 /* gatepost status: the process tree, sessions, sums.  Exit status 1 if no daemon runs. */
 #include "master/admin/output.h"
+#include "master/admin/status_lists.h"
 #include "master/admin/status_refused.h"
 #include "master/admin/tool.h"
 #include "master/version.h"
@@ -153,6 +154,8 @@ static void print_json(const struct tool *t, const struct refused_by *refused, i
 	json_metrics("last_minute", grown);
 	fputs(",\n \"refused_by_last_hour\": ", stdout);
 	refused_print_json(refused);
+	fputs(",\n \"dns_lists\": ", stdout);
+	lists_print(t);
 	fputs(",\n \"processes\": ", stdout);
 	print_processes(s, up_us, true);
 	puts("}");
@@ -170,6 +173,7 @@ static const struct {
     {"undecided", METRIC_undecided, true},
     {"connections", METRIC_connections, true},
     {"sessions refused", METRIC_sessions_refused, false},
+    {"DNS lists switched off", METRIC_dnsbl_switched_off, false},
     {"next-hop failures", METRIC_hop_failures, false},
     {"events dropped", METRIC_events_dropped, false},
 };
@@ -253,6 +257,7 @@ static int status_show(struct tool *t, int argc, char **argv)
 	print_processes(s, up_us, false);
 	print_rates(s);
 	refused_print(&refused);
+	lists_print(t);
 	return EXIT_YES;
 }
 
