@@ -135,6 +135,14 @@ static size_t field_length(const unsigned char *p, size_t left)
 	return (size_t)FIELD_BYTES + n;
 }
 
+enum event_type event_kind(const struct event *e)
+{
+	uint16_t type;
+
+	memcpy(&type, e->bytes, sizeof(type));
+	return type;
+}
+
 bool event_parse(const void *bytes, size_t n, struct event_view *out)
 {
 	const unsigned char *p = bytes;

@@ -49,6 +49,8 @@ void event_begin(struct event *e, enum event_type type, int64_t wall_us);
 void event_text(struct event *e, enum event_field f, struct text t); /* an empty one is left out */
 void event_int(struct event *e, enum event_field f, int64_t v);
 void event_ip(struct event *e, enum event_field f, const struct ip *ip);
+/* What was begun. */
+enum event_type event_kind(const struct event *e);
 
 /* Reading: false if the bytes are no event.  The views point into `bytes`.  Fields that this
  * program doesn't know (an event of a later version) are passed over. */

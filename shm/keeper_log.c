@@ -32,6 +32,17 @@ static void copy_field(struct event *to, const struct field_view *f)
 	}
 }
 
+static bool has_details(const struct event_view *v)
+{
+	struct field_view field;
+
+	for (size_t at = 0; event_next(v, &at, &field);) {
+		if (is_detail(field.field))
+			return true;
+	}
+	return false;
+}
+
 static void without_details(const struct event_view *v, struct event *out)
 {
 	struct field_view field;
@@ -71,9 +82,12 @@ void keeper_log(struct keeper_batch *b, bool json)
 
 		if (!event_parse(b->bytes + r->offset, r->n, &v) || !is_logged(v.type))
 			continue;
-		without_details(&v, &shown);
-		if (event_parse(shown.bytes, shown.n, &v))
-			put_line(&lines, &v, json);
+		if (has_details(&v)) {
+			without_details(&v, &shown);
+			if (!event_parse(shown.bytes, shown.n, &v))
+				continue;
+		}
+		put_line(&lines, &v, json);
 	}
 	log_lines(LOG_LEVEL_INFO, lines.p, lines.n);
 }

@@ -150,8 +150,7 @@ static void counter_forget(void *self, uint64_t tag)
 static void emit(void *self, const struct event *e)
 {
 	struct worker_world *w = self;
-	struct event_view view;
-	const bool matters = event_parse(e->bytes, e->n, &view) && event_matters(view.type);
+	const bool matters = event_matters(event_kind(e));
 
 	if (!ring_push(&w->seg->rings[w->process], e->bytes, e->n,
 		       matters ? RING_MATTERS : RING_AUDIT))

@@ -3,14 +3,32 @@
 
 #include <stdarg.h>
 
+static void put_text(struct conn *c, struct text t)
+{
+	conn_put(c, t.p, t.n);
+}
+
+/* What stands before the words.  Every command gets a reply: no printf where there is nothing to
+ * format. */
+static void put_codes(struct conn *c, int code, struct text enhanced)
+{
+	const char digits[4] = {(char)('0' + code / 100 % 10), (char)('0' + code / 10 % 10),
+				(char)('0' + code % 10), ' '};
+
+	conn_put(c, digits, sizeof(digits));
+	if (enhanced.n == 0)
+		return;
+	put_text(c, enhanced);
+	conn_put(c, " ", 1);
+}
+
 static void put_decision(struct smtp_session *ss, const struct decision *d, bool enhanced)
 {
 	struct conn *c = &ss->conn;
 
-	if (enhanced && d->enhanced.n)
-		conn_printf(c, "%d %.*s %.*s\r\n", d->code, TEXT(d->enhanced), TEXT(d->text));
-	else
-		conn_printf(c, "%d %.*s\r\n", d->code, TEXT(d->text));
+	put_codes(c, d->code, enhanced ? d->enhanced : LIT(""));
+	put_text(c, d->text);
+	conn_put(c, "\r\n", 2);
 }
 
 static void close_after(struct smtp_session *ss, const struct decision *d)
@@ -64,16 +82,17 @@ void reply_again(struct smtp_session *ss, enum reply_id id)
 
 void reply_ok(struct smtp_session *ss, int code, const char *enhanced, const char *fmt, ...)
 {
+	struct conn *c = &ss->conn;
 	va_list ap;
 
-	if (enhanced)
-		conn_printf(&ss->conn, "%d %s ", code, enhanced);
-	else
-		conn_printf(&ss->conn, "%d ", code);
+	put_codes(c, code, text_of(enhanced));
 	va_start(ap, fmt);
-	conn_vprintf(&ss->conn, fmt, ap);
+	if (strchr(fmt, '%'))
+		conn_vprintf(c, fmt, ap);
+	else
+		put_text(c, text_of(fmt));
 	va_end(ap);
-	conn_put(&ss->conn, "\r\n", 2);
+	conn_put(c, "\r\n", 2);
 }
 
 void reply_bare_line(enum reply_id id, bool with_enhanced, struct buf *out)
