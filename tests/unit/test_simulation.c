@@ -2,6 +2,7 @@
  * or full (world_faulty.h): what must hold of every answer, whatever happens.
  *
  * A failure names its seed; SIMULATION_SEED=n runs that one world alone. */
+#include "policy/dnsbl.h"
 #include "policy/engine.h"
 #include "policy/patterns.h"
 #include "tests/unit/world_faulty.h"
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORLDS = 120, SESSIONS = 100, ROOM = 8, LIMITS = 5, REPLY_LINE_MAX = 512 };
+enum { WORLDS = 80, SESSIONS = 100, ROOM = 8, LIMITS = 5, REPLY_LINE_MAX = 512 };
 
 /* One server: what is drawn once for all its sessions. */
 struct server {
@@ -24,6 +25,8 @@ struct server {
 	struct limit limits[LIMITS];
 	struct rate rates[LIMITS];
 	struct rate_list lists[LIMITS];
+	struct dnsbl dnsbls[3];
+	struct dnsbl_code code;
 	struct pattern_list *patterns;
 	bool inside; /* a session runs while another one waits for its hop */
 	uint64_t seed;
@@ -38,7 +41,7 @@ struct play {
 	struct transaction tx;
 	struct recipient room[ROOM];
 	const char *saved_check; /* the check from which the client is surely exempt */
-	bool away;               /* the lists were away all the time */
+	bool away, dns_away;     /* the lists, or the DNS, were away all the time */
 };
 
 static uint64_t below(struct server *v, uint64_t n)
@@ -98,6 +101,11 @@ static void is_one_incident(struct play *p, const struct decision *d, enum phase
 	HOLDS(p, memmem(d->text.p, d->text.n, mark.p, mark.n) != NULL);
 }
 
+static bool asks_dns(int check)
+{
+	return check == CHECK_reverse_dns || check == CHECK_dnsbl || check == CHECK_sender_verify;
+}
+
 static void may_refuse(struct play *p, const struct decision *d, bool roles)
 {
 	const struct check_row *row = check_row((enum check_id)d->check);
@@ -116,6 +124,8 @@ static void may_refuse(struct play *p, const struct decision *d, bool roles)
 	/* Nobody can say whether the sender is exempt. */
 	if (p->away && row->who != WHO_PROTOCOL)
 		HOLDS(p, d->code < 500);
+	if (p->dns_away)
+		HOLDS(p, d->code < 500 || !asks_dns(d->check));
 	if (p->saved_check && row->who != WHO_PROTOCOL)
 		HOLDS(p,
 		      strcmp(p->saved_check, "*") != 0 && strcmp(p->saved_check, row->name) != 0);
@@ -375,7 +385,9 @@ static void draw_fortune(struct play *p)
 
 	p->away = faulty_chance(&v->world, 64);
 	p->saved_check = p->away || !faulty_chance(&v->world, 64) ? NULL : ONE_OF(v, checks);
+	p->dns_away = faulty_chance(&v->world, 64);
 	v->world.lists_away = p->away;
+	v->world.dns_away = p->dns_away;
 	v->world.saved_client = p->saved_check ? &p->s.client : NULL;
 	v->world.saved_check = p->saved_check;
 }
@@ -405,7 +417,7 @@ static void run_session(struct server *v)
 	arena_reset(&p.arena);
 }
 
-/* Another session runs while one waits for its next hop. */
+/* Another session runs while one waits. */
 static void run_another(void *arg)
 {
 	struct server *v = arg;
@@ -419,6 +431,7 @@ static void run_another(void *arg)
 	v->inside = false;
 	v->world.deeds = deeds;
 	v->world.lists_away = before.lists_away;
+	v->world.dns_away = before.dns_away;
 	v->world.saved_client = before.saved_client;
 	v->world.saved_check = before.saved_check;
 }
@@ -450,6 +463,16 @@ static void draw_settings(struct server *v, struct settings *set)
 	set->dictionary_attack.share = 1 + (int64_t)below(v, 100);
 	set->dictionary_attack.block = INT64_C(60000000);
 	set->unknown_recipient.unknown = (int)below(v, 3);
+	set->reverse_dns.confirmed = below(v, 2);
+	set->reverse_dns.unknown = (int)below(v, 2);
+	set->dnsbl.threshold = 1 + (int64_t)below(v, 20);
+	set->dnsbl.unknown = (int)below(v, 2);
+	set->dnsbl.max_share = 1 + (int64_t)below(v, 100);
+	set->sender_verify.unknown = (int)below(v, 2);
+	set->greylist.delay = (int64_t)below(v, 2) * 1000000;
+	set->greylist.window = INT64_C(60000000);
+	set->greylist.life = INT64_C(120000000);
+	set->greylist.proofs = 1 + (int64_t)below(v, 3);
 	set->invalid_headers.malformed = (int)below(v, 3);
 	set->invalid_headers.raw_8bit = (int)below(v, 3);
 }
@@ -502,6 +525,34 @@ static void draw_domains(struct server *v)
 	v->config.relay_route = below(v, 2) ? &v->routes[0] : NULL;
 }
 
+static void draw_dnsbls(struct server *v)
+{
+	static const char *const zones[] = {"bl.example", "wl.example", "dom.example"};
+	const struct world world = {&faulty_ops, &v->world};
+
+	v->code.octets[0] = (struct dnsbl_octet){127, 127, 0};
+	for (int i = 1; i < 4; i++)
+		v->code.octets[i] = (struct dnsbl_octet){0, 255, 0};
+	v->config.dnsbls = v->dnsbls;
+	v->config.dnsbl_count = below(v, 4);
+	for (size_t i = 0; i < v->config.dnsbl_count; i++) {
+		struct dnsbl *d = &v->dnsbls[i];
+
+		*d = (struct dnsbl){
+		    .domains = i == 2,
+		    .label = text_of(zones[i]),
+		    .zone = text_of(zones[i]),
+		    .codes = &v->code,
+		    .code_count = 1,
+		};
+		d->set.name = d->label;
+		d->set.weight = 1 + (int64_t)below(v, 20);
+		d->set.allow = i == 1;
+		d->set.mode = draw_mode(v);
+		dnsbl_set_state(&world, d, DNSBL_GOOD, INT64_C(86400000000));
+	}
+}
+
 static void draw_faults(struct server *v)
 {
 	struct faulty_world *w = &v->world;
@@ -542,6 +593,7 @@ static void draw_server(struct server *v, uint64_t seed)
 		draw_settings(v, &v->other);
 	draw_domains(v);
 	draw_limits(v);
+	draw_dnsbls(v);
 	draw_faults(v);
 }
 

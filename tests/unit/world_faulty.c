@@ -197,19 +197,55 @@ static void dns_start(void *self, const struct session *s, struct text name, uin
 	(void)type;
 }
 
-static const struct dns_answer *dns_await(void *self, const struct session *s, struct text name,
+#define V4(a, b, c, d)                                                                             \
+	{                                                                                          \
+		{                                                                                  \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d                       \
+		}                                                                                  \
+	}
+#define OF(table) .records = (table), .count = sizeof(table) / sizeof((table)[0])
+
+static const struct dns_record listed[] = {{.ip = V4(127, 0, 0, 2)}},
+			       error_code[] = {{.ip = V4(127, 255, 255, 254)}},
+			       inner[] = {{.ip = V4(10, 0, 0, 1)}, {.ip = V4(127, 0, 0, 1)}},
+			       outer[] = {{.ip = V4(192, 0, 2, 1)}, {.ip = V4(198, 51, 100, 7)}},
+			       name[] = {{.text = {"mail.example.org", 16}}},
+			       root[] = {{.text = {"", 0}}},
+			       odd[] = {{.text = {"a\\000b..%s", 10}},
+					{.text = {"x", 1}},
+					{.text = {"mx.example.com", 14}}};
+
+static const struct dns_answer no_answers[] = {{.status = DNS_TIMEOUT},
+					       {.status = DNS_SERVFAIL},
+					       {.status = DNS_REFUSED},
+					       {.status = DNS_MALFORMED},
+					       {.status = DNS_OURS}};
+static const struct dns_answer addresses[] = {
+    {.status = DNS_NXDOMAIN},       {.status = DNS_NODATA},
+    {.status = DNS_OK, OF(listed)}, {.status = DNS_OK, OF(error_code)},
+    {.status = DNS_OK, OF(inner)},  {.status = DNS_OK, OF(outer)},
+};
+static const struct dns_answer names[] = {
+    {.status = DNS_NXDOMAIN},     {.status = DNS_NODATA},      {.status = DNS_OK, OF(name)},
+    {.status = DNS_OK, OF(root)}, {.status = DNS_OK, OF(odd)}, {.status = DNS_OK, OF(name)},
+};
+
+/* What the DNS holds is a matter of the name, whether it answers one of chance. */
+static const struct dns_answer *dns_await(void *self, const struct session *s, struct text asked,
 					  uint16_t type)
 {
-	static const struct dns_answer answers[] = {
-	    {.status = DNS_NXDOMAIN}, {.status = DNS_NODATA},    {.status = DNS_TIMEOUT},
-	    {.status = DNS_SERVFAIL}, {.status = DNS_MALFORMED}, {.status = DNS_OURS},
-	};
+	const size_t kinds = sizeof(names) / sizeof(names[0]);
+	struct faulty_world *w = self;
 
 	(void)s;
-	(void)name;
-	(void)type;
-	pass_time(self);
-	return &answers[faulty_below(self, sizeof(answers) / sizeof(answers[0]))];
+	_Static_assert(sizeof(names) == sizeof(addresses), "as many of each");
+	pass_time(w);
+	if (w->meanwhile)
+		w->meanwhile(w->meanwhile_arg);
+	if (w->dns_away || faulty_chance(w, w->unknown))
+		return &no_answers[faulty_below(w, sizeof(no_answers) / sizeof(no_answers[0]))];
+	const size_t at = (siphash(&secret, asked.p, asked.n) ^ type) % kinds;
+	return type == DNS_A || type == DNS_AAAA ? &addresses[at] : &names[at];
 }
 
 static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,

@@ -24,12 +24,12 @@ struct faulty_world {
 	int64_t boot_us, wall_us;
 	/* Chances in 256. */
 	unsigned listed, exempt, exists, unknown, counters_fail, slow, wall_jumps;
-	bool lists_away;
+	bool lists_away, dns_away; /* none of them answers */
 	/* Answered for this client and check always ("*": all), whatever else fails. */
 	const struct ip *saved_client;
 	const char *saved_check;
 	struct faulty_deeds deeds;
-	/* While the hop is asked; other sessions may run. */
+	/* While the DNS or the hop is asked; other sessions may run. */
 	void (*meanwhile)(void *arg);
 	void *meanwhile_arg;
 	uint64_t *counters; /* pairs of tag and value */
