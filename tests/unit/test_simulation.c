@@ -27,6 +27,7 @@ struct server {
 	struct rate_list lists[LIMITS];
 	struct dnsbl dnsbls[3];
 	struct dnsbl_code code;
+	struct text spf_refused[3];
 	struct pattern_list *patterns;
 	bool inside; /* a session runs while another one waits for its hop */
 	uint64_t seed;
@@ -103,7 +104,8 @@ static void is_one_incident(struct play *p, const struct decision *d, enum phase
 
 static bool asks_dns(int check)
 {
-	return check == CHECK_reverse_dns || check == CHECK_dnsbl || check == CHECK_sender_verify;
+	return check == CHECK_reverse_dns || check == CHECK_dnsbl || check == CHECK_sender_verify ||
+	       check == CHECK_spf;
 }
 
 static void may_refuse(struct play *p, const struct decision *d, bool roles)
@@ -339,6 +341,7 @@ static void sends_message(struct play *p)
 		return;
 	p->tx.header = header_parse(text_of(ONE_OF(v, headers)), 0, &p->tx.arena);
 	p->tx.size = 1 + below(v, 10000);
+	p->tx.dkim_aligned = faulty_chance(&v->world, 64);
 	p->tx.bare_newlines = faulty_chance(&v->world, 64);
 	begin_step(p);
 	d = engine_message(&p->s);
@@ -469,6 +472,12 @@ static void draw_settings(struct server *v, struct settings *set)
 	set->dnsbl.unknown = (int)below(v, 2);
 	set->dnsbl.max_share = 1 + (int64_t)below(v, 100);
 	set->sender_verify.unknown = (int)below(v, 2);
+	set->spf.refuse = (struct text_list){v->spf_refused, below(v, 4)};
+	set->spf.at = (int)below(v, 2);
+	set->spf.unless_dkim = below(v, 2);
+	set->spf.helo = (int)below(v, 3);
+	set->spf.temperror = (int)below(v, 2);
+	set->spf.explanation = below(v, 2);
 	set->greylist.delay = (int64_t)below(v, 2) * 1000000;
 	set->greylist.window = INT64_C(60000000);
 	set->greylist.life = INT64_C(120000000);
@@ -587,6 +596,9 @@ static void draw_server(struct server *v, uint64_t seed)
 	v->listener.set.name = LIT("mx");
 	v->config.listeners = &v->listener;
 	v->config.listener_count = 1;
+	v->spf_refused[0] = LIT("fail");
+	v->spf_refused[1] = LIT("softfail");
+	v->spf_refused[2] = LIT("permerror");
 	draw_settings(v, &v->config.base);
 	v->other = v->config.base;
 	if (below(v, 2))

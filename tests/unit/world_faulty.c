@@ -248,6 +248,25 @@ static const struct dns_answer *dns_await(void *self, const struct session *s, s
 	return type == DNS_A || type == DNS_AAAA ? &addresses[at] : &names[at];
 }
 
+static void ask_spf(void *self, const struct session *s, enum spf_identity identity,
+		    struct spf_result *out)
+{
+	struct faulty_world *w = self;
+
+	(void)s;
+	(void)identity;
+	pass_time(w);
+	if (w->meanwhile)
+		w->meanwhile(w->meanwhile_arg);
+	out->code = w->dns_away || faulty_chance(w, w->unknown)
+			? (faulty_chance(w, 128) ? SPF_UNDECIDED : SPF_TEMPERROR)
+			: (enum spf_code)faulty_below(w, SPF_CODES);
+	out->reason = LIT("matched -all");
+	if (out->code == SPF_FAIL && faulty_chance(w, 128))
+		out->explanation = LIT("see %s https://why.example.org/?a=b");
+	out->passes_nobody = out->code == SPF_FAIL && faulty_chance(w, 128);
+}
+
 static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
 			    size_t n)
 {
@@ -335,6 +354,7 @@ const struct world_ops faulty_ops = {
     .recipient = recipient,
     .hop_takes = hop_takes,
     .hop_carries_utf8 = hop_carries_utf8,
+    .spf = ask_spf,
     .dns_start = dns_start,
     .dns_await = dns_await,
     .counter_tag = counter_tag,
