@@ -10,9 +10,11 @@ import argparse
 import glob
 import mmap
 import os
+import re
 import struct
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
@@ -66,7 +68,9 @@ class Control:
 
 
 class Faults:
-    def __init__(self):
+    """`who`: the role whose calls fail."""
+
+    def __init__(self, who="worker"):
         self.daemon = Daemon(options={"workers": 1, "spool-memory": "8K"})
         d = self.daemon
         library = f"{d.dir}/faults.so"
@@ -76,7 +80,7 @@ class Faults:
         d.hop_port = self.hop.port
         self.control = Control(f"{d.dir}/faults")
         d.env = dict(os.environ, LD_PRELOAD=library, FAULTS_FILE=f"{d.dir}/faults",
-                     FAULTS_WHO="gatepostd: worker")
+                     FAULTS_WHO=f"gatepostd: {who}")
         d.start()
         self.count = 0
 
@@ -187,6 +191,28 @@ class Faults:
                 failed[kind] += self.one(kind, n, lasting)
         return failed
 
+    def run_keeper(self, kinds=("memory", "mapping", "open", "write", "fsync"), most=20):
+        """Calls of the keeper fail: mail doesn't notice, and each line stands in the log in the end, or is
+        said to be lost (the log itself could not be written)."""
+        d, failed = self.daemon, 0
+        for kind in kinds:
+            for n in range(1, most + 1):
+                for lasting in (False, True):
+                    self.control.arm(kind, n, lasting)
+                    acked, codes, _ = self.session()
+                    assert len(acked) == 2, f"{kind} {n} of the keeper: {codes}"
+                    time.sleep(0.03)  # it comes to its work by and by
+                    failed += self.control.disarm()
+        wait_for(lambda: len(d.children("keeper")) == 1, 40, "the keeper")
+        lines = 3 * self.count  # two messages and the session
+
+        def accounted():
+            lost = sum(map(int, re.findall(r"(\d+) lines of this log were lost", d.log())))
+            return len(d.events("message")) + len(d.events("session")) + lost >= lines
+        wait_for(accounted, 40, f"{lines} lines of the log")
+        assert d.process.poll() is None
+        return failed
+
     def one(self, kind, n, lasting):
         what = f"{kind} {n}{' and on' if lasting else ''}"
         self.workers = self.daemon.children("worker")
@@ -207,16 +233,20 @@ def main():
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--most", type=int)
     args = parser.parse_args()
-    faults = Faults()
-    try:
-        kinds = args.kinds.split(",")
-        for lasting in (False, True):
-            for fresh in (False, True):
-                print(f"{'all calls from one on' if lasting else 'one call'} of a worker"
-                      f"{chr(39) + 's first session' if fresh else ' that has served'}:",
-                      faults.run(kinds, args.most, fresh, lasting), flush=True)
-    finally:
-        faults.close()
+    kinds = args.kinds.split(",")
+    for who in ("worker", "keeper"):
+        faults = Faults(who)
+        try:
+            if who == "keeper":
+                print("the keeper:", faults.run_keeper(most=args.most or 40))
+                continue
+            for lasting in (False, True):
+                for fresh in (False, True):
+                    print(f"{'all calls from one on' if lasting else 'one call'} of a worker",
+                          "that has not served yet:" if fresh else "that has served:",
+                          faults.run(kinds, args.most, fresh, lasting), flush=True)
+        finally:
+            faults.close()
 
 
 if __name__ == "__main__":

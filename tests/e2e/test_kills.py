@@ -134,6 +134,34 @@ def test_all_workers_killed_under_load(start, slow_hop):
     assert load.acked <= set(arrived(hop))
 
 
+def test_counters_survive_killed_workers(start):
+    """A rate limit lets through what it says, give or take one for each kill, whoever counted."""
+    allowed, kills = 60, 4
+    d = start(limits=f'limit "sender" {{ by = "sender" messages = {{ "{allowed}/1d" }} }}')
+    taken, refused, since = 0, 0, 0
+    client = d.client()
+    while refused < 5:
+        try:
+            assert client.mail("counted@example.org") == 250
+            r = client.rcpt()
+            client.cmd("RSET")
+        except (OSError, EOFError):
+            client.close()
+            client = d.client()
+            continue
+        taken, since = taken + (r == 250), since + 1
+        if r != 250:
+            refused += 1
+            assert r == 451 or r == 450, r
+        if since >= 12 and kills:
+            kills, since = kills - 1, 0
+            os.kill(d.children("worker")[kills % 2], signal.SIGKILL)
+            wait_for(lambda: len(d.children("worker")) == 2, what="the new worker")
+    client.close()
+    assert kills == 0
+    assert abs(taken - allowed) <= 4, taken
+
+
 def test_keeper_killed(start, slow_hop):
     hop = slow_hop()
     d = start(hop_port=hop.port)
