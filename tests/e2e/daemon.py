@@ -1,4 +1,5 @@
 """A real gatepostd on free ports of loopback, with state of its own; and the `gatepost` tool beside it."""
+import ctypes
 import json
 import os
 import pwd
@@ -13,6 +14,15 @@ import time
 BUILD = os.environ.get("GATEPOST_BUILD", "build/asan")
 # A sanitized daemon on a busy machine is slow; nothing waits this long unless it hangs.
 PATIENCE = 30
+
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent():
+    """In the child: a test run that is killed leaves no daemon behind."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def free_port(host="127.0.0.1"):
@@ -100,7 +110,8 @@ class Daemon:
         self.log_file = open(self.log_path, "ab")
         self.process = subprocess.Popen([f"{BUILD}/gatepostd", "-c", self.path, *extra],
                                         stdin=subprocess.DEVNULL, stdout=self.log_file,
-                                        stderr=self.log_file, env=self.env)
+                                        stderr=self.log_file, env=self.env,
+                                        preexec_fn=end_with_parent)
         if wait:
             self.wait_log("serving: generation")
         return self

@@ -17,7 +17,6 @@ from daemon import Daemon
 from smtp import Client
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = sorted(glob.glob(f"{HERE}/../smtp/*.smtp"))
 
 
 def unescape(text):
@@ -31,13 +30,20 @@ def options_of(path):
         return tuple(re.findall(r"^# option: (\S+=.*)$", f.read(), re.M))
 
 
+# Those that ask for the same options come one after the other, and one daemon serves them.
+FILES = sorted(glob.glob(f"{HERE}/../smtp/*.smtp"), key=lambda f: (options_of(f), f))
+
+
 @pytest.fixture(scope="module")
 def daemons():
-    """One daemon for each set of options that transcripts ask for."""
+    """The daemon with the options that a transcript asks for; the one before is ended."""
     running = {}
 
     def get(options):
         if options not in running:
+            for d in running.values():
+                d.stop()
+            running.clear()
             extra = [x for o in options for x in ("-o", o)]
             running[options] = Daemon(options={"trusted-networks": ["127.0.0.9/32"]}).start(extra)
         return running[options]
