@@ -142,9 +142,12 @@ static void reads_records(void)
 	done();
 }
 
+/* The libraries run on a session's stack: they leave it the greater part. */
 START_TEST(records)
 {
+	task_measure_stacks(loop);
 	run(reads_records);
+	ck_assert_uint_lt(task_stack_high_water(loop), TASK_STACK_BYTES / 2);
 }
 END_TEST
 
