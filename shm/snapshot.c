@@ -21,7 +21,8 @@ struct snapshot_header {
 	char magic[8];
 	uint32_t version;
 	uint32_t unused;
-	int64_t boot_us, wall_us; /* when it was taken */
+	int64_t boot_us, wall_us;         /* when it was taken ... */
+	char boot_id[CLOCK_BOOT_ID_SIZE]; /* ... and in which boot */
 	uint64_t count;
 };
 
@@ -30,7 +31,7 @@ struct saved {
 };
 
 static const char magic[8] = "gp-count";
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 static bool path_of(char *path, const char *state_dir, const char *name)
 {
@@ -85,6 +86,7 @@ static bool save_all(const struct segment *seg, FILE *out, uint64_t *count)
 	    .version = VERSION, .boot_us = clock_boot_us(), .wall_us = clock_wall_us()};
 
 	memcpy(h.magic, magic, sizeof(magic));
+	clock_boot_id(h.boot_id);
 	if (fwrite(&h, sizeof(h), 1, out) != 1 || !save_entries(&seg->table, h.boot_us, out, count))
 		return false;
 	h.count = *count;
@@ -141,10 +143,22 @@ static uint64_t replace(uint64_t old, void *arg)
 	return old > value ? old : value;
 }
 
+/* From the boot clock of then to that of now.  In one boot they are the same, wherever the wall
+ * clock was set to meanwhile; over a reboot only the wall clock knows what has passed. */
+static int64_t shift_of(const struct snapshot_header *h, int64_t now_us)
+{
+	const int64_t passed_us = clock_wall_us() - h->wall_us;
+	char boot_id[CLOCK_BOOT_ID_SIZE];
+
+	clock_boot_id(boot_id);
+	if (boot_id[0] && memcmp(boot_id, h->boot_id, sizeof(boot_id)) == 0)
+		return 0;
+	return now_us - h->boot_us - (passed_us > 0 ? passed_us : 0);
+}
+
 static long restore_entries(struct segment *seg, const struct snapshot_header *h, FILE *in)
 {
-	const int64_t now_us = clock_boot_us(), passed_us = clock_wall_us() - h->wall_us;
-	const int64_t shift_us = now_us - h->boot_us - (passed_us > 0 ? passed_us : 0);
+	const int64_t now_us = clock_boot_us(), shift_us = shift_of(h, now_us);
 	struct saved s;
 	long restored = 0;
 

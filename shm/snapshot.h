@@ -15,7 +15,8 @@
 long snapshot_save(const struct segment *seg, const char *state_dir);
 
 /* Brings back what was saved, once in a segment's life: later calls do nothing.  Times go on by the
- * wall clock (a clock that went backwards counts as standing still).  The number of entries, 0
+ * boot clock, over a reboot by the wall clock (which counts as standing still if it went
+ * backwards).  The number of entries, 0
  * where there is no file, or -1 with errno (EPROTO: it is none of ours, or cut off). */
 long snapshot_restore(struct segment *seg, const char *state_dir);
 

@@ -1,6 +1,7 @@
 /* The guard of an environment that is written without sync. */
 #include "shm/store_guard.h"
 
+#include "shm/base/clock.h"
 #include "shm/base/log.h"
 #include "shm/base/text.h"
 
@@ -11,7 +12,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { NOTE_MAX = 80, BOOT_ID_MAX = 40 };
+enum { NOTE_MAX = 80 };
 
 /* "d2f1...-... open  ": the boot, and whether a writer may have left something unsynced.  Words of
  * one length, so that a note is replaced by one write. */
@@ -20,14 +21,10 @@ static const char word_closed[] = "closed";
 
 static void note_make(char note[NOTE_MAX], const char *word)
 {
-	char boot[BOOT_ID_MAX] = "";
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, boot, sizeof(boot) - 1) : 0;
-	struct text id = text_trim(text_make(boot, n > 0 ? (size_t)n : 0));
+	char boot[CLOCK_BOOT_ID_SIZE];
 
-	if (fd >= 0)
-		close(fd);
-	snprintf(note, NOTE_MAX, "%.*s %s\n", TEXT(id), word);
+	clock_boot_id(boot);
+	snprintf(note, NOTE_MAX, "%s %s\n", boot, word);
 }
 
 static bool note_write(int fd, const char *word)

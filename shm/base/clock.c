@@ -1,9 +1,11 @@
 /* The three clocks; durations, sizes and points in time as people and protocols write them. */
 #include "shm/base/clock.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 static int64_t clock_us(clockid_t id)
 {
@@ -26,6 +28,18 @@ int64_t clock_boot_us(void)
 int64_t clock_wall_us(void)
 {
 	return clock_us(CLOCK_REALTIME);
+}
+
+void clock_boot_id(char dst[CLOCK_BOOT_ID_SIZE])
+{
+	char read_id[CLOCK_BOOT_ID_SIZE];
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, read_id, sizeof(read_id)) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	memset(dst, 0, CLOCK_BOOT_ID_SIZE);
+	text_cstr(text_trim(text_make(read_id, n > 0 ? (size_t)n : 0)), dst, CLOCK_BOOT_ID_SIZE);
 }
 
 struct unit {

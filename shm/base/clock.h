@@ -11,6 +11,10 @@ int64_t clock_mono_us(void);
 int64_t clock_boot_us(void);
 int64_t clock_wall_us(void);
 
+/* Names the boot from which clock_boot_us counts; "" where the kernel doesn't say. */
+#define CLOCK_BOOT_ID_SIZE 40
+void clock_boot_id(char dst[CLOCK_BOOT_ID_SIZE]);
+
 /* "90s", "10m", "1h", "7d", "2w", a bare number is seconds: false if it is none or out of range. */
 bool duration_parse(struct text t, int64_t *us);
 /* The shortest exact form, "1h" for an hour; returns dst. */

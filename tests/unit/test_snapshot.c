@@ -4,6 +4,7 @@
 #include "shm/snapshot.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -68,14 +69,65 @@ START_TEST(what_lasts_comes_back_and_what_ends_soon_does_not)
 	ck_assert_int_eq(snapshot_restore(&is, dir), 3);
 	const int64_t then = clock_boot_us();
 	const uint64_t back = table_read(&is.table, tag_of(&is, TABLE_GCRA, 1));
-	/* the wall clock and the boot clock may differ by a little */
-	ck_assert_int_lt(llabs((int64_t)(back - tat)), SECOND_US);
+	ck_assert_uint_eq(back, tat);
 	ck_assert_uint_eq(table_read(&is.table, tag_of(&is, TABLE_GCRA, 2)), 0);
 	ck_assert_uint_eq(table_count_read(&is.table, tag_of(&is, TABLE_COUNT, 3), then), 17);
 	ck_assert_uint_eq(table_mark_read(&is.table, tag_of(&is, TABLE_MARK, 4), then),
 			  0x123456789a);
 	ck_assert_uint_eq(table_read(&is.table, tag_of(&is, TABLE_LIVE, 5)), 0);
 	segment_detach(&is);
+}
+END_TEST
+
+/* As the header has them (struct snapshot_header). */
+enum { WALL_AT = 24, BOOT_ID_AT = 32 };
+
+static void overwrite(off_t at, const void *p, size_t n)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/counters", dir);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pwrite(fd, p, n, at), (ssize_t)n);
+	close(fd);
+}
+
+/* How long a limit that had half an hour to go still has, when the wall clock has jumped between
+ * saving and restoring. */
+static int64_t left_after(int64_t jump_us, bool reboot)
+{
+	struct segment was = make_segment();
+	const int64_t now = clock_boot_us(), then = clock_wall_us() - jump_us;
+	uint64_t tat = (uint64_t)(now + 30 * MINUTE);
+	int64_t left;
+
+	table_update(&was.table, tag_of(&was, TABLE_GCRA, 1), set, &tat, now);
+	ck_assert_int_eq(snapshot_save(&was, dir), 1);
+	segment_detach(&was);
+	overwrite(WALL_AT, &then, sizeof(then));
+	if (reboot)
+		overwrite(BOOT_ID_AT, "another", 7);
+
+	struct segment is = make_segment();
+	ck_assert_int_ge(snapshot_restore(&is, dir), 0);
+	left = (int64_t)table_read(&is.table, tag_of(&is, TABLE_GCRA, 1)) - now;
+	segment_detach(&is);
+	return left;
+}
+
+START_TEST(the_wall_clock_may_jump)
+{
+	static const int64_t jumps[] = {0, 60 * MINUTE, -60 * MINUTE, 1440 * MINUTE,
+					-1440 * MINUTE};
+
+	for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+		ck_assert_int_eq(left_after(jumps[i], false), 30 * MINUTE);
+		/* After a reboot there is no better clock; never is it longer than it was. */
+		ck_assert_int_le(left_after(jumps[i], true), 30 * MINUTE + SECOND_US);
+	}
+	ck_assert_int_lt(left_after(20 * MINUTE, true), 10 * MINUTE + SECOND_US);
 }
 END_TEST
 
@@ -103,7 +155,7 @@ START_TEST(a_file_that_is_cut_off_is_refused)
 	ck_assert_int_eq(snapshot_save(&was, dir), 1);
 	segment_detach(&was);
 	snprintf(path, sizeof(path), "%s/counters", dir);
-	for (long length = 0; length < 56; length += 5) {
+	for (long length = 0; length < 96; length += 5) {
 		struct segment is = make_segment();
 
 		ck_assert_int_eq(truncate(path, length), 0);
@@ -139,6 +191,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, what_lasts_comes_back_and_what_ends_soon_does_not);
+	tcase_add_test(tc, the_wall_clock_may_jump);
 	tcase_add_test(tc, a_segment_restores_once);
 	tcase_add_test(tc, a_file_that_is_cut_off_is_refused);
 	tcase_add_test(tc, a_full_disk_leaves_the_old_file);
