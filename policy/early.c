@@ -46,14 +46,37 @@ void early_helo(const struct session *s)
 		start_lists(s, ABOUT_HELO);
 }
 
+static bool asks_of_sender(const struct session *s)
+{
+	return is_stranger(s) && !s->tx->null_sender && !s->tx->from.literal;
+}
+
 void early_mail(const struct session *s)
 {
-	const struct transaction *tx = s->tx;
-
-	if (!is_stranger(s) || tx->null_sender || tx->from.literal)
+	if (!asks_of_sender(s))
 		return;
 	if (is_on(s, CHECK_dnsbl))
 		start_lists(s, ABOUT_SENDER);
 	if (is_on(s, CHECK_sender_verify))
-		s->world.ops->dns_start(s->world.self, s, tx->from.domain, DNS_MX);
+		s->world.ops->dns_start(s->world.self, s, s->tx->from.domain, DNS_MX);
+}
+
+/* The host whose address check_sender_verify() will want first. */
+static void start_target(const struct session *s)
+{
+	const struct world *w = &s->world;
+	const struct dns_answer *mx = w->ops->dns_await(w->self, s, s->tx->from.domain, DNS_MX);
+
+	if (mx->status == DNS_OK && mx->count > 0 && dns_name_ok(mx->records[0].text))
+		w->ops->dns_start(w->self, s, mx->records[0].text, DNS_A);
+	else if (mx->status == DNS_NODATA)
+		w->ops->dns_start(w->self, s, s->tx->from.domain, DNS_A);
+}
+
+void early_rcpt(const struct session *s, const struct settings *set)
+{
+	host_prepare(s, set);
+	if (asks_of_sender(s) && check_mode(CHECK_sender_verify, set) != MODE_OFF &&
+	    run_outcome(&s->runs[CHECK_sender_verify]) == OUTCOME_NOT_RUN)
+		start_target(s);
 }

@@ -1,5 +1,5 @@
 /* What is asked of the DNS early, so that the answers are there when the first RCPT needs them.
- * None of these waits, and own clients cost no question. */
+ * None but the last waits, and own clients cost no question. */
 #ifndef POLICY_EARLY_H
 #define POLICY_EARLY_H
 
@@ -11,5 +11,8 @@ void early_connect(const struct session *s);
 void early_helo(const struct session *s);
 /* ... and for the sender's domain; and where that receives its mail. */
 void early_mail(const struct session *s);
+/* At the first RCPT, before anything else is awaited there: awaits what the next questions depend
+ * on (PTR and MX records) and begins those, so that their waits are one.  Yields. */
+void early_rcpt(const struct session *s, const struct settings *set);
 
 #endif

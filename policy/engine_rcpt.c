@@ -5,6 +5,7 @@
  * or remember the attempt (greylist) aren't run any more. */
 #include "policy/decide.h"
 #include "policy/dictionary.h"
+#include "policy/early.h"
 #include "policy/host.h"
 #include "policy/limits.h"
 #include "policy/walk.h"
@@ -113,6 +114,7 @@ struct decision engine_rcpt(struct session *s, struct recipient *r)
 	int decided;
 
 	s->rcpt = r;
+	early_rcpt(s, r->settings);
 	/* Bans and exemptions of any check may be by name. */
 	host_learn(s, r->settings);
 	decided = find_refusal(s, r);

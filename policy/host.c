@@ -62,11 +62,23 @@ static enum host_state confirm(struct session *s, const struct names *names)
 	return state;
 }
 
-static enum host_state ask(struct session *s)
+static const struct dns_answer *await_ptr(const struct session *s)
 {
 	char name[DNS_NAME_SIZE];
-	const struct dns_answer *ptr =
-	    s->world.ops->dns_await(s->world.self, s, dns_reverse_name(&s->client, name), DNS_PTR);
+
+	return s->world.ops->dns_await(s->world.self, s, dns_reverse_name(&s->client, name),
+				       DNS_PTR);
+}
+
+void host_prepare(const struct session *s, const struct settings *set)
+{
+	if (s->host_state == HOST_NOT_ASKED && host_is_asked(s, set))
+		ask_names(s, await_ptr(s));
+}
+
+static enum host_state ask(struct session *s)
+{
+	const struct dns_answer *ptr = await_ptr(s);
 	struct names names;
 
 	if (!dns_known(ptr->status))

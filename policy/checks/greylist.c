@@ -3,8 +3,9 @@
  *
  * What is remembered, in the shared table: of each sender, recipient and client, since when it
  * waits and whether it has tried again; of each client, how many of its senders have, which in the
- * end clears it altogether.  A client is what a pool of servers has in common: the domain of the
- * confirmed name, else the network, so that a retry from the next address of the pool counts. */
+ * end clears it altogether.  A client is what a pool of servers has in common: the
+ * domain whose SPF record passes it, else that of the confirmed name, else the network, so that a
+ * retry from the next address of the pool counts. */
 #include "policy/mark.h"
 
 #include "policy/check.h"
@@ -53,13 +54,17 @@ static struct text pool_domain(struct text host)
 	return host;
 }
 
-static void put_client(struct buf *key, const struct session *s)
+static void put_client(struct buf *key, const struct session *s, const struct settings *set)
 {
+	const struct spf_result *spf =
+	    check_mode(CHECK_spf, set) == MODE_OFF ? NULL : spf_of(s, SPF_MAILFROM);
 	const struct ip net =
 	    ip_mask(&s->client, ip_is4(&s->client) ? NETWORK_BITS4 : NETWORK_BITS6);
 	char shown[IP_TEXT_MAX];
 
-	if (text_empty(s->host) || names_address(s))
+	if (spf && spf->code == SPF_PASS)
+		buf_printf(key, "spf %.*s", TEXT(spf->domain));
+	else if (text_empty(s->host) || names_address(s))
 		buf_printf(key, "net %s", ip_format(&net, shown));
 	else
 		buf_text(key, pool_domain(s->host));
@@ -70,21 +75,21 @@ static uint64_t tag_of(const struct session *s, const char *space, const struct 
 	return s->world.ops->counter_tag(s->world.self, TABLE_MARK, text_of(space), key->p, key->n);
 }
 
-static uint64_t client_pool_tag(const struct session *s)
+static uint64_t client_pool_tag(const struct session *s, const struct settings *set)
 {
 	char room[KEY_MAX];
 	struct buf key = buf_over(room, sizeof(room));
 
-	put_client(&key, s);
+	put_client(&key, s, set);
 	return tag_of(s, "greylist client", &key);
 }
 
-static uint64_t triplet_tag(const struct session *s)
+static uint64_t triplet_tag(const struct session *s, const struct settings *set)
 {
 	char room[KEY_MAX];
 	struct buf key = buf_over(room, sizeof(room));
 
-	put_client(&key, s);
+	put_client(&key, s, set);
 	buf_char(&key, '\n');
 	buf_text(&key, mailbox_key_untagged(&s->tx->from, &s->tx->arena));
 	buf_char(&key, '\n');
@@ -146,7 +151,7 @@ struct verdict check_greylist(const struct session *s, const struct settings *se
 	const struct greylist_settings *g = &set->greylist;
 	struct attempt a = {(uint64_t)s->world.ops->boot_us(s->world.self), (uint64_t)g->delay,
 			    (uint64_t)g->window, (uint64_t)g->life};
-	const uint64_t client = client_pool_tag(s), triplet = triplet_tag(s);
+	const uint64_t client = client_pool_tag(s, set), triplet = triplet_tag(s, set);
 	const uint64_t before = mark_read(s, triplet);
 	uint64_t after;
 

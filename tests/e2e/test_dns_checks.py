@@ -325,7 +325,7 @@ def test_a_key_is_never_shown(start, dns, tmp_path):
 def one_list(start, dns, kind="dnsbl", more=""):
     return start(dns=dns, options={"workers": 2, "dns-timeout": "1s"},
                  sections=f'{kind} "list.test" {{ listed = {{ "127.0.0.2" }} }}\n'
-                          f'check "dnsbl" {{ health-interval = "1s" {more} }}')
+                          f'check "dnsbl" {{ health-interval = "1s" {more} }}\ncheck "spf" {{ mode = "off" }}')
 
 
 def points(must, must_not):
