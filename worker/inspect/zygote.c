@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -19,10 +20,10 @@
 #include <unistd.h>
 
 #define TICK_MS 100
-/* One that lived this long died no quick death; the back-off grows with quick ones. */
-#define QUICK_DEATH_US   (10 * SECOND_US)
+/* One that dies before its first question can't do better the next time: the back-off grows.  One
+ * that dies over a question is replaced at once, since others wait and a fork costs little. */
 #define BACKOFF_FIRST_US (SECOND_US / 100)
-#define BACKOFF_LAST_US  (5 * SECOND_US)
+#define BACKOFF_LAST_US  SECOND_US
 /* After SIGTERM the questions at hand have this long. */
 #define END_GRACE_US (2 * SECOND_US)
 #define PAGE_BYTES   4096
@@ -37,7 +38,7 @@
 struct inspector {
 	pid_t pid; /* 0: none */
 	struct inspector_page *page;
-	int64_t started_us, start_at_us;
+	int64_t start_at_us;
 	unsigned quick_deaths;
 	bool hung; /* killed by the watchdog */
 };
@@ -111,10 +112,11 @@ static _Noreturn void become_inspector(struct zygote *z, struct inspector *self,
 
 static void plan_restart(struct inspector *in, int64_t now_us, bool clean)
 {
+	const bool worked = clean || atomic_load(&in->page->answered) > 0 ||
+			    atomic_load(&in->page->type) != QUESTION_NONE;
 	int64_t wait = BACKOFF_FIRST_US;
 
-	in->quick_deaths =
-	    !clean && now_us - in->started_us < QUICK_DEATH_US ? in->quick_deaths + 1 : 0;
+	in->quick_deaths = worked ? 0 : in->quick_deaths + 1;
 	for (unsigned i = 1; i < in->quick_deaths && wait < BACKOFF_LAST_US; i++)
 		wait *= 2;
 	in->start_at_us = in->quick_deaths ? now_us + wait : now_us;
@@ -126,7 +128,6 @@ static void start(struct zygote *z, struct inspector *in, int64_t now_us)
 
 	memset(in->page, 0, sizeof(*in->page));
 	in->hung = false;
-	in->started_us = now_us;
 	in->pid = fork();
 	if (in->pid == 0)
 		become_inspector(z, in, self);
@@ -159,19 +160,20 @@ static const char *asked_of(const struct inspector *in)
 static void say_death(const struct inspector *in, int status)
 {
 	static struct log_limit limit;
+	char how[96], more[64] = "";
 	uint64_t held;
 
 	if (!log_allowed(&limit, SECOND_US, &held))
 		return;
 	if (WIFSIGNALED(status))
-		log_error("inspector (pid %d) died of signal %d (%s)%s over a question of %s; %llu "
-			  "more not told",
-			  (int)in->pid, WTERMSIG(status), strsignal(WTERMSIG(status)),
-			  in->hung ? ", by the watchdog," : "", asked_of(in),
-			  (unsigned long long)held);
+		snprintf(how, sizeof(how), "died of signal %d (%s)%s", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)), in->hung ? " by the watchdog" : "");
 	else
-		log_error("inspector (pid %d) ended with status %d over a question of %s",
-			  (int)in->pid, WEXITSTATUS(status), asked_of(in));
+		snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
+	if (held > 0)
+		snprintf(more, sizeof(more), "; %llu more deaths since the last line",
+			 (unsigned long long)held);
+	log_error("inspector (pid %d) %s, question: %s%s", (int)in->pid, how, asked_of(in), more);
 }
 
 static void bury(struct zygote *z, struct inspector *in, int status, int64_t now_us)
