@@ -113,7 +113,7 @@ END_TEST
 
 START_TEST(too_much_is_not_written)
 {
-	static char big[QUESTION_TEXT_MAX + 1];
+	static char big[QUESTION_TEXT_MAX + 1], huge[QUESTION_SIZE_MAX];
 	const struct dns_record long_text = {.text = {big, sizeof(big)}};
 	const struct known_answer long_answer = {LIT("a.test"), DNS_TXT, DNS_OK, &long_text, 1};
 	struct known_answer *many = calloc(QUESTION_ANSWERS_MAX + 1, sizeof(*many));
@@ -127,7 +127,7 @@ START_TEST(too_much_is_not_written)
 	q.answer_count = QUESTION_ANSWERS_MAX + 1;
 	ck_assert(!question_put(&b, &q));
 	q.answer_count = 0;
-	q.body = text_make(room, QUESTION_SIZE_MAX);
+	q.body = text_make(huge, QUESTION_SIZE_MAX);
 	b = buf_over(room, ROOM);
 	ck_assert(!question_put(&b, &q));
 	b = buf_over(room, 20);
