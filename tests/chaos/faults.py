@@ -71,7 +71,7 @@ class Faults:
     """`who`: the role whose calls fail."""
 
     def __init__(self, who="worker"):
-        self.daemon = Daemon(options={"workers": 1, "spool-memory": "8K"})
+        self.daemon = Daemon(options={"workers": 1, "spool-memory": "8K", "dns-timeout": "1s"})
         d = self.daemon
         library = f"{d.dir}/faults.so"
         subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-shared",
