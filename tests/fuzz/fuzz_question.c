@@ -1,0 +1,65 @@
+/* The datagrams of the inspectors' protocol: any bytes are read without reading outside, and what
+ * is read as a question or a reply is written and read as the same again. */
+#include "worker/inspect/spf.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static char room[QUESTION_SIZE_MAX + 16];
+
+static void require(bool fact)
+{
+	if (!fact)
+		abort();
+}
+
+static void try_question(struct text t, struct arena *a)
+{
+	struct buf b = buf_over(room, sizeof(room));
+	struct question q = {0}, again = {0};
+
+	if (!question_get(t, a, &q))
+		return;
+	require(question_put(&b, &q));
+	require(text_eq(buf_view(&b), t));
+	require(question_get(buf_view(&b), a, &again));
+	require(again.answer_count == q.answer_count && text_eq(again.body, q.body));
+}
+
+static void try_reply(struct text t, struct arena *a)
+{
+	struct buf b = buf_over(room, sizeof(room));
+	struct inspect_reply r;
+
+	if (!inspect_reply_get(t, a, &r))
+		return;
+	require(inspect_reply_put(&b, &r));
+	require(text_eq(buf_view(&b), t));
+}
+
+static void try_spf(struct text t)
+{
+	struct spf_question q;
+	struct spf_result r = {0};
+
+	(void)spf_question_get(t, &q);
+	if (!spf_answer_get(t, &r))
+		return;
+	require(r.code > SPF_UNDECIDED && r.code < SPF_CODES);
+	for (size_t i = 0; i < r.explanation.n; i++)
+		require(r.explanation.p[i] >= ' ' && r.explanation.p[i] <= '~');
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	const struct text t = text_make((const char *)data, n);
+	struct arena a;
+
+	arena_init(&a, NULL, NULL);
+	try_question(t, &a);
+	try_reply(t, &a);
+	try_spf(t);
+	arena_reset(&a);
+	return 0;
+}
