@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORLDS = 80, SESSIONS = 100, ROOM = 8, LIMITS = 5, REPLY_LINE_MAX = 512 };
+enum { WORLDS = 60, SESSIONS = 100, ROOM = 8, LIMITS = 5, REPLY_LINE_MAX = 512 };
 
 /* One server: what is drawn once for all its sessions. */
 struct server {
