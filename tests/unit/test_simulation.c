@@ -24,6 +24,7 @@ struct server {
 	struct settings other; /* of the last domain */
 	struct limit limits[LIMITS];
 	struct rate rates[LIMITS];
+	int64_t period_us; /* of all of them */
 	struct rate_list lists[LIMITS];
 	struct dnsbl dnsbls[3];
 	struct dnsbl_code code;
@@ -315,6 +316,9 @@ static struct decision says_rcpt(struct play *p)
 	judge(p, &d, PHASE_RCPT, r.is_role);
 	if (!d.refused) {
 		is_wanted(p);
+		/* No bucket overflows, whoever else was served meanwhile. */
+		HOLDS(p, p->server->world.counters_fail ||
+			     p->server->world.deeds.furthest_us <= p->server->period_us + 1000);
 		p->tx.recipients[p->tx.recipient_count++] = r;
 	}
 	return d;
@@ -489,9 +493,12 @@ static void draw_settings(struct server *v, struct settings *set)
 static void draw_limits(struct server *v)
 {
 	static const int64_t periods_s[] = {1, 60, 3600};
+	const int64_t period_s = ONE_OF(v, periods_s);
+
 	static const struct text names[LIMITS] = {
 	    {"one", 3}, {"two", 3}, {"three", 5}, {"four", 4}, {"five", 4}};
 
+	v->period_us = period_s * 1000000;
 	v->config.limits = v->limits;
 	v->config.limit_count = below(v, LIMITS + 1);
 	for (size_t i = 0; i < v->config.limit_count; i++) {
@@ -505,7 +512,7 @@ static void draw_limits(struct server *v)
 		l->set.name = names[i];
 		l->set.own = below(v, 2);
 		v->rates[i] = (struct rate){(1 + below(v, 40)) * (unit == UNIT_BYTES ? 2000 : 1),
-					    ONE_OF(v, periods_s) * 1000000};
+					    period_s * 1000000};
 		v->lists[i] = (struct rate_list){&v->rates[i], 1};
 		l->windows[unit] = &v->lists[i];
 	}

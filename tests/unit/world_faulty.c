@@ -304,11 +304,20 @@ static uint64_t counter_update(void *self, uint64_t tag,
 {
 	struct faulty_world *w = self;
 
-	w->deeds.charges += tag >> 62 == TABLE_GCRA;
-	if (faulty_chance(w, w->counters_fail))
-		return change(0, arg);
+	const bool fails = faulty_chance(w, w->counters_fail);
 	uint64_t *value = counter(w, tag);
-	return *value = change(*value, arg);
+	const uint64_t after = change(fails ? 0 : *value, arg);
+
+	if (!fails)
+		*value = after;
+	if (tag >> 62 == TABLE_GCRA) {
+		const int64_t left_us = (int64_t)after - w->boot_us;
+
+		w->deeds.charges++;
+		if (left_us > w->deeds.furthest_us)
+			w->deeds.furthest_us = left_us;
+	}
+	return after;
 }
 
 static void counter_forget(void *self, uint64_t tag)

@@ -13,7 +13,8 @@ struct faulty_deeds {
 	unsigned incidents, repeats; /* handed to the keeper */
 	uint64_t incident;           /* the last one's id ... */
 	char phase[12];              /* ... and phase */
-	unsigned charges;            /* of limits */
+	unsigned charges;            /* of limits ... */
+	int64_t furthest_us;         /* ... and how long until the fullest of them is empty */
 	unsigned hop_asked;
 	enum answer hop_answer;
 };
