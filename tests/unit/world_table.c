@@ -415,7 +415,11 @@ void fixture_init(struct fixture *f)
 static void end_transaction(struct fixture *f)
 {
 	struct arena arena = f->tx.arena;
+	const bool open = f->s.tx != NULL;
 
+	f->s.tx = NULL;
+	if (open)
+		engine_end_transaction(&f->s);
 	arena_reset(&arena);
 	f->tx = (struct transaction){.arena = arena, .recipients = f->room};
 	f->s.tx = NULL;
