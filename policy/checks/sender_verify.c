@@ -3,7 +3,8 @@
  * that it receives nothing (RFC 7505). */
 #include "policy/check.h"
 
-/* Of a domain's MX records, in the order of the answer. */
+/* Of a domain's MX records, in the order of the answer, so many are looked at; what the others are
+ * nobody knows. */
 enum { TARGETS_MAX = 5 };
 
 /* Networks where nobody's mail server is found by others (RFC 6890). */
@@ -87,16 +88,22 @@ static struct verdict judge_mx(const struct session *s, const struct settings *s
 			       const struct dns_answer *mx)
 {
 	struct text names[TARGETS_MAX];
-	size_t n = 0;
+	size_t n = 0, i = 0;
+	struct verdict v;
 
-	for (size_t i = 0; i < mx->count && n < TARGETS_MAX; i++) {
+	for (; i < mx->count && n < TARGETS_MAX; i++) {
 		if (!text_empty(mx->records[i].text) && dns_name_ok(mx->records[i].text))
 			names[n++] = mx->records[i].text;
 	}
 	if (n == 0 && mx->count == 1 && text_empty(mx->records[0].text))
 		return reject(REPLY_SENDER_NULL_MX, LIT(""),
 			      fact(s, "%.*s has a null MX record", TEXT(s->tx->from.domain)));
-	return judge(s, set, names, n, "has no MX record whose host has an address");
+	v = judge(s, set, names, n, "has no MX record whose host has an address");
+	if (v.outcome == OUTCOME_REFUSE && i < mx->count)
+		return undecided(fact(s,
+				      "the first %zu of the %zu MX hosts of %.*s have no address",
+				      n, mx->count, TEXT(s->tx->from.domain)));
+	return v;
 }
 
 struct verdict check_sender_verify(const struct session *s, const struct settings *set)

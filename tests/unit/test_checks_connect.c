@@ -223,6 +223,27 @@ START_TEST(restricted_sender)
 }
 END_TEST
 
+/* Of many MX hosts the first few are looked at: what they say is not said of the others. */
+START_TEST(sender_with_many_mx_hosts)
+{
+	static const char *const hosts[] = {"a.example.org", "b.example.org", "c.example.org",
+					    "d.example.org", "e.example.org"};
+
+	f.config.base.sender_verify.mode = MODE_ENFORCE;
+	table_records(&f.world, "example.org", DNS_MX, "1 a.example.org", "2 b.example.org",
+		      "3 c.example.org", "4 d.example.org", "5 e.example.org");
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		table_dns(&f.world, hosts[i], DNS_A, DNS_NXDOMAIN);
+		table_dns(&f.world, hosts[i], DNS_AAAA, DNS_NXDOMAIN);
+	}
+	ck_said(fixture_send(&f, "198.51.100.7", "b@example.net"),
+		"550 5.1.8 Sender verification failed");
+	table_records(&f.world, "example.org", DNS_MX, "1 a.example.org", "2 b.example.org",
+		      "3 c.example.org", "4 d.example.org", "5 e.example.org", "6 g.example.org");
+	ck_said(fixture_send(&f, "198.51.100.7", "b@example.net"), "pass");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("checks");
@@ -243,6 +264,7 @@ int main(void)
 	tcase_add_test(tc, banned_author);
 	tcase_add_test(tc, banned_address);
 	tcase_add_test(tc, restricted_sender);
+	tcase_add_test(tc, sender_with_many_mx_hosts);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
