@@ -130,16 +130,14 @@ static int worker_child(const struct config *config, unsigned process, unsigned 
 	return status;
 }
 
-/* The configuration may hold what no inspector should have: the zygote keeps four values of it. */
+/* The configuration may hold what no inspector should have: the zygote keeps three values of it. */
 static int zygote_child(struct config *config)
 {
-	char user[64], state_dir[512];
+	char user[64];
 	const struct zygote_options options = {
 	    .inspectors = zygote_inspectors(config->global.inspectors),
 	    .memory_bytes = config->global.inspector_memory,
 	    .user = {user, text_cstr(config->global.jail_user, user, sizeof(user))},
-	    .state_dir = {state_dir,
-			  text_cstr(config->global.state_dir, state_dir, sizeof(state_dir))},
 	    .serve_fd = CHILD_FD_INSPECT,
 	    .status_fd = CHILD_FD_SEGMENT,
 	};

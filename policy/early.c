@@ -40,8 +40,17 @@ void early_connect(const struct session *s)
 		start_lists(s, ABOUT_CLIENT);
 }
 
+static void start_spf(const struct session *s, struct text domain)
+{
+	if (domain_is_valid(domain))
+		s->world.ops->dns_start(s->world.self, s, domain, DNS_TXT);
+}
+
 void early_helo(const struct session *s)
 {
+	/* Also the null sender's (RFC 7208 2.4); once for the whole session. */
+	if (is_stranger(s) && is_on(s, CHECK_spf))
+		start_spf(s, s->helo);
 	if (is_stranger(s) && is_on(s, CHECK_dnsbl))
 		start_lists(s, ABOUT_HELO);
 }
@@ -59,6 +68,8 @@ void early_mail(const struct session *s)
 		start_lists(s, ABOUT_SENDER);
 	if (is_on(s, CHECK_sender_verify))
 		s->world.ops->dns_start(s->world.self, s, s->tx->from.domain, DNS_MX);
+	if (is_on(s, CHECK_spf))
+		start_spf(s, s->tx->from.domain);
 }
 
 /* The host whose address check_sender_verify() will want first. */

@@ -3,7 +3,6 @@
 
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
-#include "tests/unit/temp_dir.h"
 #include "worker/io/task.h"
 
 #include <check.h>
@@ -12,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -114,7 +112,6 @@ void inspect_fixture_zygote(struct inspect_fixture *f, unsigned inspectors)
 	    .inspectors = inspectors,
 	    .memory_bytes = 256U << 20,
 	    .user = LIT("gatepost-jail"),
-	    .state_dir = text_of(f->dir),
 	    .serve_fd = f->pair[1],
 	    .status_fd = f->status_fd,
 	};
@@ -134,8 +131,6 @@ void inspect_fixture_start(struct inspect_fixture *f, unsigned inspectors)
 	struct inspect_options o = {0};
 
 	*f = (struct inspect_fixture){0};
-	temp_dir_make(f->dir);
-	ck_assert_int_eq(chmod(f->dir, 0755), 0);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->pair), 0);
 	f->status_fd = zygote_status_create(&f->status);
 	ck_assert_int_ge(f->status_fd, 0);
@@ -166,7 +161,6 @@ void inspect_fixture_stop(struct inspect_fixture *f)
 	munmap(f->status, 4096);
 	zone_clear(&f->zone);
 	arena_reset(&f->arena);
-	temp_dir_remove(f->dir);
 }
 
 unsigned inspect_fixture_inspectors(const struct inspect_fixture *f, pid_t pids[INSPECTORS_MAX])

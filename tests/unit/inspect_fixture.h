@@ -32,7 +32,6 @@ void zone_ask(const struct zone *z, struct text name, uint16_t type, struct aren
 	      struct dns_answer *out);
 
 struct inspect_fixture {
-	char dir[64];
 	int pair[2], status_fd;
 	struct zygote_status *status;
 	pid_t zygote;

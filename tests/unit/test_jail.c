@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/capability.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -208,6 +209,61 @@ START_TEST(abort_is_an_abort)
 }
 END_TEST
 
+/* ---- The walls that only root can make */
+
+static bool drop_sys_admin(void)
+{
+	const cap_value_t admin = CAP_SYS_ADMIN;
+	cap_t caps = cap_get_proc();
+	const bool ok = caps && cap_set_flag(caps, CAP_EFFECTIVE, 1, &admin, CAP_CLEAR) == 0 &&
+			cap_set_flag(caps, CAP_PERMITTED, 1, &admin, CAP_CLEAR) == 0 &&
+			cap_set_proc(caps) == 0;
+
+	cap_free(caps);
+	return ok;
+}
+
+/* The number of the first thing that isn't as it should be. */
+static int look_around(bool with_namespaces)
+{
+	char message[256];
+	struct buf err = buf_over(message, sizeof(message));
+
+	if (!with_namespaces && !drop_sys_admin())
+		return 1;
+	if (!jail_enter(LIT("gatepost-jail"), &err)) {
+		fprintf(stderr, "%s\n", message);
+		return 2;
+	}
+	if (geteuid() == 0 || setuid(0) == 0)
+		return 3;
+	if (open("/etc/passwd", O_RDONLY) >= 0 || open("/proc/self/maps", O_RDONLY) >= 0 ||
+	    open("../etc/passwd", O_RDONLY) >= 0)
+		return 4;
+	if (open("/x", O_WRONLY | O_CREAT, 0600) >= 0)
+		return 5;
+	return 0;
+}
+
+/* With namespaces, and where there may be none. */
+START_TEST(root_directory_is_empty)
+{
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0) {
+		puts("SKIP: only root can change the root directory");
+		return;
+	}
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(look_around(_i == 0));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("jail");
@@ -218,6 +274,7 @@ int main(void)
 	tcase_add_test(tc, work_goes_on);
 	tcase_add_test(tc, memory_is_limited);
 	tcase_add_test(tc, abort_is_an_abort);
+	tcase_add_loop_test(tc, root_directory_is_empty, 0, 2);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_NORMAL);
 	int failed = srunner_ntests_failed(sr);

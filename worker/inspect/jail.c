@@ -5,11 +5,12 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdio.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static bool fail(struct buf *err, const char *what)
@@ -18,37 +19,46 @@ static bool fail(struct buf *err, const char *what)
 	return false;
 }
 
-/* An empty tmpfs over `path` that only we see. */
-static bool mount_empty(const char *path)
+/* In a mount namespace of our own, an empty tmpfs over a directory that is always there. */
+static bool enter_tmpfs(void)
 {
+	static const char place[] = "/proc";
+
 	return unshare(CLONE_NEWNS) == 0 &&
 	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mount("gatepost-jail", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY,
-		     "size=4k,nr_inodes=8,mode=555") == 0;
+	       mount("gatepost-jail", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY,
+		     "size=4k,nr_inodes=8,mode=555") == 0 &&
+	       chroot(place) == 0 && chdir("/") == 0;
 }
 
-static bool empty_root(struct text state_dir, struct buf *err)
+/* Where the kernel or a container allows no namespaces: a child that shares our root directory
+ * changes it to one of its own in /proc, which is gone when the child is. */
+static bool enter_nothing(void)
 {
-	char path[512];
+	const pid_t pid =
+	    (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_FS | SIGCHLD), NULL, NULL, NULL, 0);
+	int status;
 
-	snprintf(path, sizeof(path), "%.*s/jail", TEXT(state_dir));
-	if (mkdir(path, 0555) != 0 && errno != EEXIST)
-		return fail(err, "make the jail's directory");
-	/* In a container the kernel may refuse: the directory itself is empty too, and its owner
-	 * alone could fill it. */
-	(void)mount_empty(path);
+	if (pid == 0)
+		_exit(chroot("/proc/self/fdinfo") == 0 && chdir("/") == 0 ? 0 : 1);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
+}
+
+static bool empty_root(struct buf *err)
+{
 	(void)unshare(CLONE_NEWNET);
 	(void)unshare(CLONE_NEWIPC);
-	return (chroot(path) == 0 && chdir("/") == 0) || fail(err, "enter the jail");
+	return enter_tmpfs() || enter_nothing() || fail(err, "change the root directory");
 }
 
-bool jail_enter(struct text user, struct text state_dir, struct buf *err)
+bool jail_enter(struct text user, struct buf *err)
 {
 	struct privileges_user who;
 
 	if (!privileges_find(user, &who, err))
 		return false;
-	if (geteuid() == 0 && !empty_root(state_dir, err))
+	if (geteuid() == 0 && !empty_root(err))
 		return false;
 	if (!privileges_drop_to(&who, err))
 		return false;

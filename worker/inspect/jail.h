@@ -6,10 +6,10 @@
 #include "shm/base/text.h"
 
 /* In the zygote, once.  As root: namespaces of its own where the kernel allows it (mounts, network,
- * IPC), an empty read-only tmpfs as the root directory (else a chroot to an empty directory below
- * `state_dir`), and then the user `user`; started as anybody else, only what needs no root.  False
+ * IPC), an empty read-only tmpfs as the root directory (else one that does not exist any more), and
+ * then the user `user`; started as anybody else, only what needs no root.  False
  * with a message. */
-bool jail_enter(struct text user, struct text state_dir, struct buf *err);
+bool jail_enter(struct text user, struct buf *err);
 
 /* In each inspector: at most `memory_bytes` of address space, no file may grow, no core; does
  * nothing in sanitizer builds. */

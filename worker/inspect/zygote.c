@@ -328,7 +328,7 @@ int zygote_run(const struct zygote_options *o)
 		log_error("cannot start: %s", strerrordesc_np(errno));
 		return 1;
 	}
-	if (!jail_enter(o->user, o->state_dir, &err)) {
+	if (!jail_enter(o->user, &err)) {
 		log_error("cannot start: %s", message);
 		return 1;
 	}

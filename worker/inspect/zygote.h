@@ -28,7 +28,7 @@ int zygote_status_create(struct zygote_status **out);
 struct zygote_options {
 	unsigned inspectors; /* 1 .. INSPECTORS_MAX */
 	uint64_t memory_bytes;
-	struct text user, state_dir; /* of the jail (worker/inspect/jail.h) */
+	struct text user; /* of the jail (worker/inspect/jail.h) */
 	int serve_fd, status_fd;
 };
 
