@@ -3,8 +3,10 @@ stands in RECORD before, a JSON line {"from", "to", "raw"}, raw byte for byte as
 
 usage: hop_process.py PORT RECORD [SLOW_SECONDS]   (SLOW_SECONDS: before the reply to a message)
 """
+import ctypes
 import json
 import os
+import signal
 import socket
 import socketserver
 import subprocess
@@ -14,6 +16,7 @@ import time
 if __name__ != "__main__":
     from daemon import free_port, wait_for
 
+PR_SET_PDEATHSIG = 1
 END = b"\r\n.\r\n"
 
 
@@ -84,6 +87,7 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 def main():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # never outlives its test
     with Server(("127.0.0.1", int(sys.argv[1])), Session) as server:
         server.record = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         server.slow = float(sys.argv[3]) if len(sys.argv) > 3 else 0
