@@ -113,13 +113,13 @@ static struct verdict judge(struct tally *t, const struct dnsbl_settings *set)
 		return deferred(DEFERRAL_DNS,
 				fact(t->s, "no answer of a list that allows; else: %.*s",
 				     TEXT(buf_view(&t->facts))));
-	if (t->counted.weight >= set->threshold)
+	if (t->counted.heaviest && t->counted.weight >= set->threshold)
 		return refuse(t, t->counted.heaviest);
 	if (t->counted.weight + t->silent >= set->threshold)
 		return no_answer(set->unknown,
 				 fact(t->s, "no answer of lists that would decide%s%.*s",
 				      t->facts.n ? "; " : "", TEXT(buf_view(&t->facts))));
-	if (t->counted.weight + t->noted.weight >= set->threshold) {
+	if (t->noted.heaviest && t->counted.weight + t->noted.weight >= set->threshold) {
 		v = refuse(t, t->noted.heaviest);
 		v.noted = true;
 	} else if (t->facts.n) {
