@@ -314,6 +314,11 @@ static void client_ready(struct client *c, uint32_t events)
 		client_ended(c);
 }
 
+static bool has_room(void)
+{
+	return opt.scene != IDLE || sum.started - sum.held - sum.failed < 500;
+}
+
 static void run(struct client *clients)
 {
 	const uint64_t end = now_ns() + (uint64_t)opt.seconds * 1000000000u;
@@ -322,8 +327,9 @@ static void run(struct client *clients)
 	bool told = false;
 
 	while (now_ns() < end && (opened < opt.connections || sum.open)) {
-		/* A few at a time, so that the listener's queue holds them. */
-		for (unsigned i = 0; i < 100 && opened < opt.connections; i++)
+		/* A few at a time, so that the listener's queue holds them: the kernel forgets what
+		 * does not fit, and the client would wait for ever. */
+		for (unsigned i = 0; i < 100 && opened < opt.connections && has_room(); i++)
 			if (!client_start(&clients[opened++]))
 				sum.failed++;
 		const int n = epoll_wait(epoll, events, 256, opened < opt.connections ? 1 : 200);

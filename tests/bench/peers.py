@@ -165,7 +165,7 @@ max-client-sessions = 65535
 trusted-networks = {{ "127.0.0.9/32" }}
 state-dir = "{self.dir}/state"
 drain-timeout = "1s"
-listener "mx" {{ address = {{ "127.0.0.1:{self.port}" }} }}
+listener "mx" {{ address = {{ "127.0.0.1:{self.port}" }} backlog = 4096 }}
 route "hop" {{ hosts = {{ "smtp://127.0.0.1:{self.sink_port}" }} }}
 domain "hop.test" {{ route = "hop" }}
 limit "client" {{ by = "ip4/32" connections = {{ "1000000/1s" }} messages = {{ "1000000/1s" }} }}
