@@ -52,7 +52,7 @@ static size_t parse_macro(struct text t, enum spf_macro_use use, struct macro *m
 		i++;
 	}
 	const size_t start = i;
-	while (i < t.n && t.p[i] != '}' && memchr(".-+,/_=", t.p[i], 7))
+	while (i < t.n && t.p[i] != '\0' && strchr(".-+,/_=", t.p[i]))
 		i++;
 	m->delimiters = text_make(t.p + start, i - start);
 	return i < t.n && t.p[i] == '}' ? i + 1 : 0;

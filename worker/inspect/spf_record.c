@@ -138,7 +138,7 @@ static bool parse_directive(struct text term, struct spf_directive *d)
 	size_t n = 0;
 
 	*d = (struct spf_directive){.qualifier = '+', .source = term};
-	if (memchr("+-~?", term.p[0], 4)) {
+	if (term.p[0] != '\0' && strchr("+-~?", term.p[0])) {
 		d->qualifier = term.p[0];
 		term = from(term, 1);
 	}
