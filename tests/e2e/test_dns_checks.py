@@ -1,12 +1,15 @@
 """Who is sending, by what the DNS says: reverse DNS, DNS lists and their health, the sender's domain,
 greylisting. Each with the exact reply, its exemption, monitor mode, and a DNS that is slow, lies or is away."""
+import os
 import re
+import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
-from daemon import wait_for
+from daemon import BUILD, wait_for
 from dns_server import listed, reverse
 from smtp import Client
 
@@ -313,8 +316,6 @@ def test_a_key_is_never_shown(start, dns, tmp_path):
     dns.does = "servfail"
     wait_state(d, "zen", "off")
     shown += d.tool("status").stdout + d.tool("status", "--json").stdout + d.log()
-    import subprocess
-    from daemon import BUILD
     shown += subprocess.run([f"{BUILD}/gatepostd", "-T", "-c", d.path], capture_output=True, text=True).stdout
     assert "zen" in shown and KEY not in shown.lower()
     assert dns.asked(listed(GUEST, zone)) >= 2
@@ -401,6 +402,23 @@ def test_a_list_that_lists_nearly_everybody(start, dns):
         rcpt(d, f"203.0.113.{i + 130}")
     d.wait_event("note", list="list.test", text="in use", seconds=30)
     wait_state(d, "list.test", "in use")
+
+
+def test_the_health_of_lists_outlives_worker_and_configuration(start, dns):
+    """Whoever dies or is replaced: the lists stay in use, and are asked on."""
+    dns.update(points({"A": "127.0.0.2"}, NOT_THERE))
+    put(dns, "list.test")
+    d = one_list(start, dns)
+    wait_state(d, "list.test", "in use")
+    for pid in d.children("worker"):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len(d.children("worker")) == 2, what="two new workers")
+    refused(rcpt(d), "550 5.7.1 The sender is in a black list list.test")
+    d.reload(**{"max-errors": 7})
+    refused(rcpt(d), "550 5.7.1 The sender is in a black list list.test")
+    asked = dns.asked(listed("127.0.0.1", "list.test"))
+    wait_for(lambda: dns.asked(listed("127.0.0.1", "list.test")) > asked + 1, what="test points asked again")
+    assert len(d.events("note")) == 1, "nothing has changed"
 
 
 # --- time
