@@ -40,7 +40,7 @@ void dnsbl_set_state(const struct world *w, const struct dnsbl *d, enum dnsbl_st
 #define DNSBL_CROWD "dnsbl crowded"
 struct dnsbl_health {
 	enum dnsbl_state state;
-	int64_t since_boot_us;
+	int64_t since_wall_us;
 };
 struct dnsbl_health dnsbl_health(uint64_t state_bits, uint64_t crowded_bits);
 

@@ -14,7 +14,8 @@ enum { SAMPLE_CLIENTS = 100 };
 /* Who has set it aside, looks again at the end of a period; without clients it is forgotten. */
 #define CROWDED_US (60 * MINUTE_US)
 
-/* The 40 bits: state, and the second of CLOCK_BOOTTIME since when. */
+/* The 40 bits: state, and the second since when, by the wall clock, which goes on over a restart.
+ */
 enum { SECOND_BITS = 32 };
 
 const char *dnsbl_state_text(enum dnsbl_state state)
@@ -69,7 +70,7 @@ struct dnsbl_health dnsbl_health(uint64_t state_bits, uint64_t crowded_bits)
 
 	return (struct dnsbl_health){
 	    .state = (enum dnsbl_state)(bits >> SECOND_BITS),
-	    .since_boot_us = (int64_t)(bits & UINT32_MAX) * SECOND_US,
+	    .since_wall_us = (int64_t)(bits & UINT32_MAX) * SECOND_US,
 	};
 }
 
@@ -100,7 +101,7 @@ tell(const struct world *w, const struct dnsbl *d, enum dnsbl_state state)
 
 static uint64_t pack(const struct world *w, enum dnsbl_state state)
 {
-	uint64_t now_s = (uint64_t)(w->ops->boot_us(w->self) / SECOND_US);
+	uint64_t now_s = (uint64_t)(w->ops->wall_us(w->self) / SECOND_US);
 
 	return (uint64_t)state << SECOND_BITS | (now_s & UINT32_MAX);
 }

@@ -18,13 +18,12 @@ static void list_row(const struct tool *t, const struct dnsbl *d, struct table_o
 	const struct dnsbl_health health =
 	    dnsbl_health(mark(t, d, DNSBL_STATE), mark(t, d, DNSBL_CROWD));
 	const bool off = d->set.mode == MODE_OFF;
-	int64_t ago_us = clock_boot_us() - health.since_boot_us;
 	char name[128], weight[24], since[40] = "";
 
 	text_cstr(d->set.name, name, sizeof(name));
 	snprintf(weight, sizeof(weight), "%d", (int)d->set.weight);
 	if (!off && health.state != DNSBL_UNPROVEN)
-		when(t->options.json, t->now_wall_us - ago_us, since);
+		when(t->options.json, health.since_wall_us, since);
 	table_row(out, name, d->domains ? "domains" : "addresses",
 		  d->set.mode == MODE_MONITOR ? "monitor"
 		  : off                       ? "off"

@@ -14,7 +14,8 @@
 
 enum { KEY_MAX = 1024, NETWORK_BITS4 = 120, NETWORK_BITS6 = 64 };
 
-/* The 40 bits of a triplet: known, and the second (CLOCK_BOOTTIME) of its first attempt. */
+/* The 40 bits of a triplet: known, and the second of its first attempt, by the wall clock: the
+ * table outlives a restart, the boot clock does not. */
 #define KNOWN (UINT64_C(1) << 39)
 
 /* Names like 198-51-100-7.dyn.example.net, which hold the address: they have nothing in common but
@@ -98,7 +99,8 @@ static uint64_t triplet_tag(const struct session *s, const struct settings *set)
 }
 
 struct attempt {
-	uint64_t now_us, delay_us, window_us, life_us;
+	uint64_t now_us; /* boot clock: for the marks' ends */
+	uint64_t wall_s, delay_us, window_us, life_us;
 };
 
 static uint64_t until(uint64_t now_us, uint64_t life_us)
@@ -119,8 +121,10 @@ static uint64_t triplet_change(uint64_t old, void *arg)
 	const uint64_t first_s = old & MARK_MAX & ~KNOWN;
 
 	if (old == 0 || is_over(old, a->now_us))
-		return until(a->now_us, a->window_us) | (a->now_us / SECOND_US & (KNOWN - 1));
-	if ((old & KNOWN) || a->now_us >= first_s * SECOND_US + a->delay_us)
+		return until(a->now_us, a->window_us) | (a->wall_s & (KNOWN - 1));
+	/* A clock that was set back makes nobody wait. */
+	if ((old & KNOWN) || a->wall_s < first_s ||
+	    (a->wall_s - first_s) * SECOND_US >= a->delay_us)
 		return until(a->now_us, a->life_us) | KNOWN | first_s;
 	return old;
 }
@@ -149,8 +153,9 @@ static uint64_t update(const struct session *s, uint64_t tag,
 struct verdict check_greylist(const struct session *s, const struct settings *set)
 {
 	const struct greylist_settings *g = &set->greylist;
-	struct attempt a = {(uint64_t)s->world.ops->boot_us(s->world.self), (uint64_t)g->delay,
-			    (uint64_t)g->window, (uint64_t)g->life};
+	struct attempt a = {(uint64_t)s->world.ops->boot_us(s->world.self),
+			    (uint64_t)(s->world.ops->wall_us(s->world.self) / SECOND_US),
+			    (uint64_t)g->delay, (uint64_t)g->window, (uint64_t)g->life};
 	const uint64_t client = client_pool_tag(s, set), triplet = triplet_tag(s, set);
 	const uint64_t before = mark_read(s, triplet);
 	uint64_t after;

@@ -45,6 +45,7 @@ static void start(void)
 	close(mkstemp(path));
 	close(mkstemp(key_path));
 	fixture_init(&f);
+	f.config.base.spf.mode = MODE_OFF; /* only the lists' questions are counted */
 }
 
 static void stop(void)
