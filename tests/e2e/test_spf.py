@@ -249,6 +249,25 @@ def test_the_zygote_is_replaced(spf):
     assert send(d, "ann@bad.test").startswith(FAILED)
 
 
+def test_the_jail_ends_with_the_daemon(spf):
+    d = spf(options={"inspectors": 2, "drain-timeout": "1s"})
+    wait_for(lambda: len(inspectors(d)) == 2)
+    all_pids = pids(d, "gatepost-zygote") + inspectors(d)
+    d.process.kill()
+    d.process.wait()
+
+    # The zygote stays as long as workers ask.
+    wait_for(lambda: not any(alive(pid) for pid in all_pids))
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 # --- the published suite
 
 
