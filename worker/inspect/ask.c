@@ -300,6 +300,15 @@ struct inspect_outcome inspect_ask(struct inspect *in, const struct inspect_requ
 	struct knowledge k = {0};
 
 	prepare(&k, rq, a);
+	if (rq->first_count > 0) {
+		const size_t known = k.n;
+
+		reply = (struct inspect_reply){.needs = rq->first, .need_count = rq->first_count};
+		out.result = satisfy(rq, &reply, a, &k);
+		out.queries = (unsigned)(k.n - known);
+		if (out.result != INSPECT_ANSWERED)
+			return out;
+	}
 	while (out.rounds < rounds_max) {
 		const struct question q = {
 		    .type = rq->type,

@@ -54,6 +54,10 @@ struct inspect_request {
 	void *look_up_self;
 	/* Bounds of this question; 0: the most there is. */
 	unsigned queries_max, rounds_max;
+	/* What the first round will need for certain: looked up before it.  Names are well-formed.
+	 */
+	const struct need *first;
+	size_t first_count;
 	/* Answers that are known already (of an earlier question on the same message). */
 	const struct known_answer *known;
 	size_t known_count;

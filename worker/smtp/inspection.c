@@ -3,6 +3,7 @@
 
 #include "shm/base/clock.h"
 #include "worker/inspect/spf.h"
+#include "worker/inspect/spf_record.h"
 #include "worker/smtp/session.h"
 
 /* An inspector's own time, and that of the queue, beside the DNS. */
@@ -58,12 +59,30 @@ static bool write_question(const struct smtp_session *ss, enum spf_identity iden
 	return spf_question_put(body, &q);
 }
 
+/* Most HELO names, and many domains, have no record: an inspector would say no more than that. */
+static bool has_no_record(const struct dns_answer *a)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		if (spf_is_record(a->records[i].text))
+			return false;
+	}
+	return dns_known(a->status);
+}
+
 void smtp_ask_spf(struct smtp_session *ss, enum spf_identity identity, struct spf_result *out)
 {
 	char *bytes = arena_alloc(&ss->tx.arena, SPF_BODY_MAX);
 	struct buf body = buf_over(bytes, SPF_BODY_MAX);
+	const struct need record = {out->domain, DNS_TXT};
+	const bool is_name = domain_is_valid(out->domain);
 	struct inspect_outcome outcome;
 
+	if (is_name && has_no_record(lookups_await(ss, out->domain, DNS_TXT))) {
+		out->code = SPF_NONE;
+		out->reason = LIT("no record");
+		out->queries = 1;
+		return;
+	}
 	if (!write_question(ss, identity, out, &body)) {
 		out->reason = LIT("the names are too long");
 		return;
@@ -73,6 +92,8 @@ void smtp_ask_spf(struct smtp_session *ss, enum spf_identity identity, struct sp
 				       .body = buf_view(&body),
 				       .message_fd = -1,
 				       .queries_max = SPF_QUERIES_MAX,
+				       .first = &record,
+				       .first_count = is_name,
 				   });
 	out->queries = outcome.queries;
 	if (outcome.result != INSPECT_ANSWERED)
