@@ -12,7 +12,7 @@
  * for `options`, `checks`, `replies` and `commands` (of the tool). */
 #include "master/admin/options.h"
 #include "policy/catalog.h"
-#include "policy/settings_table.h"
+#include "policy/config/settings_table.h"
 #include "shm/base/clock.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
 /* Names by /etc/hosts: a file of the test stands in its place, as a bundle's does. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 
 #include <check.h>
 #include <stdlib.h>

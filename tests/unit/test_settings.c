@@ -1,7 +1,7 @@
 /* The table of options: each row is sound, defaults lie in their ranges, every option has a line of
  * help. */
 #include "policy/config.h"
-#include "policy/settings_table.h"
+#include "policy/config/settings_table.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -8,10 +8,10 @@
 #define POLICY_CONFIG_INTERNAL_H
 
 #include "policy/config.h"
-#include "policy/settings_table.h"
+#include "policy/config/settings_table.h"
 #include "policy/suggest.h"
 
-/* --- config_source.c: what was read, from disk or from a bundle */
+/* --- source.c: what was read, from disk or from a bundle */
 enum source_kind {
 	SOURCE_MAIN = 'm',     /* the configuration file */
 	SOURCE_FILE = 'f',     /* a file that it names, or /etc/hosts */
@@ -43,13 +43,13 @@ struct text source_directory(struct source *s);
 /* An absolute form of `path`, as seen from the directory of the process that read the file. */
 struct text source_absolute(struct source *s, struct text path);
 
-/* --- config_bundle.c */
+/* --- bundle.c */
 /* A sealed memfd with all items, or -1 with errno. */
 int bundle_write(const struct source *s);
 /* Into s->items.  False with errno (EBADMSG: it is no bundle). */
 bool bundle_read(struct source *s, int fd);
 
-/* --- config_raw.c: one load */
+/* --- raw.c: one load */
 struct raw_value {
 	struct text text;
 	int line;
@@ -118,7 +118,7 @@ struct raw_section *raw_section_find(struct loading *l, const struct group_row *
 /* The line of an option, of its section where it isn't set. */
 int raw_line(const struct raw_section *s, const char *name);
 
-/* --- config_scan.c */
+/* --- scan.c */
 /* Finds the sections and options of `text` and their mistakes.  What libconfuse must not see
  * (comments, which it miscounts; what is already known to be wrong) is blanked in `text`.  `order`
  * are the options in the order of the file, each with room for its values (their lines stand).
@@ -129,13 +129,13 @@ struct scan {
 };
 bool config_scan(struct loading *l, char *text, size_t n, struct scan *order);
 
-/* --- config_parse.c */
+/* --- parse.c */
 /* Fills in the values of the options that the scan found.  False: it couldn't. */
 bool config_parse(struct loading *l, const char *text, const struct scan *order);
 /* Adds the "name=value" of a command line. */
 void config_override(struct loading *l, struct text override);
 
-/* --- config_values.c */
+/* --- values.c */
 /* A group's struct from its section (NULL: all defaults).  With `overlay`, what the section doesn't
  * set stays as it is. */
 void config_fill(struct loading *l, const struct group_row *group,
@@ -144,7 +144,7 @@ bool config_values_equal(const struct group_row *group, const void *a, const voi
 /* A file could say it so; appended to out. */
 void config_value_print(const struct setting_row *row, const void *group, FILE *out);
 
-/* --- config_resolve.c and its parts */
+/* --- resolve.c and its parts */
 void config_resolve(struct loading *l);
 void config_resolve_listeners(struct loading *l);
 void config_resolve_routes(struct loading *l);
@@ -165,7 +165,7 @@ void config_compile(struct loading *l, struct settings *set, const struct raw_se
 /* "a.b.c.d:port", "[v6]:port"; `fallback` is the port where none is written, 0: one has to be. */
 bool config_split_port(struct text t, uint16_t fallback, struct text *host, uint16_t *port);
 
-/* --- config_hosts.c */
+/* --- hosts.c */
 /* The addresses of a name by /etc/hosts ("localhost" always has one); never asks the DNS. */
 size_t hosts_find(struct source *s, struct text name, struct ip *out, size_t max);
 /* This machine's own name, with its domain where /etc/hosts knows it. */

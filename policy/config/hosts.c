@@ -1,6 +1,6 @@
 /* Names by /etc/hosts, read by ourselves: getaddrinfo() asks whatever nsswitch.conf names, and with
  * it the DNS. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 
 static const char hosts_path[] = "/etc/hosts";
 

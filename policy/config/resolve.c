@@ -1,5 +1,5 @@
 /* From sections to the configuration: the file's own options, the checks, and what names what. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 #include "policy/message/address.h"
 #include "policy/patterns.h"
 

@@ -1,5 +1,5 @@
 /* Routes: their hosts, as addresses (names by /etc/hosts only). */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 
 enum { ADDRESSES_OF_NAME_MAX = 16, SMTP_PORT = 25, LMTP_PORT = 24 };
 

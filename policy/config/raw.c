@@ -1,6 +1,6 @@
 /* A configuration before its values are understood: sections, their options, and the mistakes
  * found. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 
 enum { MISTAKES_KEPT = 1000 };
 

@@ -1,5 +1,5 @@
 /* Loading a configuration, its mistakes, and the look-ups of every session. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 #include "policy/patterns.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * A list without `listed` is a mistake: lists answer much that doesn't mean "refuse" (white, mixed,
  * "your resolver asks too often"), and to take any answer for a listing has refused all mail at
  * many sites. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 #include "policy/message/address.h"
 
 /* Both kinds of section have the same options, so one struct serves both. */

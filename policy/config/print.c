@@ -1,7 +1,7 @@
 /* The configuration in force, as a file that says the same: gatepostd -T.
  *
  * Each option stands on a line of its own with a comment on where its value comes from. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 #include "shm/base/clock.h"
 
 #include <inttypes.h>

@@ -3,7 +3,7 @@
  * The scan has already found every option; here each value that libconfuse reads is put where the
  * scan saw it.  Both must agree on each option's name and number of values: where they don't, the
  * file isn't loaded, so that two readings of one text can never differ silently. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 
 #include <confuse.h>
 #include <stdlib.h>
@@ -63,7 +63,7 @@ static const char *written_name(struct arena *a, const char *name)
 	return arena_text(a, text_of(settings_name(name, dashed))).p;
 }
 
-/* Values come as lists of strings: the types and their errors are in config_values.c. */
+/* Values come as lists of strings: the types and their errors are in values.c. */
 static cfg_opt_t value_option(struct arena *a, const char *name)
 {
 	return (cfg_opt_t)CFG_STR_LIST_CB(written_name(a, name), NULL, CFGF_NODEFAULT, on_value);

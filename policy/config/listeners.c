@@ -1,5 +1,5 @@
 /* Listeners: their addresses, and that no two of them want the same. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 
 /* The mask of listeners of a limit has that many bits. */
 enum { LISTENERS_MAX = 64 };

@@ -2,7 +2,7 @@
  *
  *   "gatepost-config 1\n", then for each item: kind (1 byte), errno (4), length of name (4), length
  * of data (4), name, data.  Numbers are in the machine's own order: it never leaves the machine. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* The table of options, made from settings.def and checks.def, and the look-ups in it. */
-#include "policy/settings_table.h"
+#include "policy/config/settings_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>

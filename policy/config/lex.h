@@ -1,8 +1,8 @@
-/* The words and signs of a configuration file; config_scan.c is the only user. */
+/* The words and signs of a configuration file; scan.c is the only user. */
 #ifndef POLICY_CONFIG_LEX_H
 #define POLICY_CONFIG_LEX_H
 
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 
 enum token_kind {
 	TOKEN_END,

@@ -3,7 +3,7 @@
  *
  * Everything that is read is kept, so that the children of the process can be given the very same.
  */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Values by their types: from text, and compared. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 
 #include "shm/base/clock.h"
 

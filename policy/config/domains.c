@@ -1,6 +1,6 @@
 /* Domains: their names as the DNS has them, their routes, their own settings of checks, and the
  * groups whose recipients may share a message. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 #include "policy/message/address.h"
 
 #include <stdlib.h>

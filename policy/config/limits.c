@@ -1,5 +1,5 @@
 /* Rate limits: who is counted, what, and on which listeners. */
-#include "policy/config_internal.h"
+#include "policy/config/internal.h"
 
 const char *limit_unit_name(enum limit_unit u)
 {

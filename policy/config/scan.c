@@ -5,9 +5,9 @@
  * silently, makes an unset ${VARIABLE} "" silently, drops an unknown backslash, counts a line too
  * many for each C comment and stays inside an unclosed string for the next file.  So the text is
  * walked here first, by the same rules; what is wrong is reported and blanked, as are comments, and
- * libconfuse gets a text that it reads well.  config_parse.c checks that both saw the same options.
+ * libconfuse gets a text that it reads well.  parse.c checks that both saw the same options.
  */
-#include "policy/config_lex.h"
+#include "policy/config/lex.h"
 
 enum { DEPTH_MAX = 8 };
 

@@ -1,6 +1,6 @@
 /* The words and signs of a configuration file, by libconfuse's rules but stricter: a string ends on
  * its line, an unset variable and an unknown backslash are mistakes. */
-#include "policy/config_lex.h"
+#include "policy/config/lex.h"
 
 void lexer_fault(struct lexer *s, int line, const char *fmt, ...)
 {
