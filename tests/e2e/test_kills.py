@@ -155,8 +155,8 @@ def test_counters_survive_killed_workers(start):
             assert r == 451 or r == 450, r
         if since >= 12 and kills:
             kills, since = kills - 1, 0
-            os.kill(d.children("worker")[kills % 2], signal.SIGKILL)
-            wait_for(lambda: len(d.children("worker")) == 2, what="the new worker")
+            workers = wait_for(lambda: len(w := d.children("worker")) == 2 and w, what="two workers")
+            os.kill(workers[kills % 2], signal.SIGKILL)
     client.close()
     assert kills == 0
     assert abs(taken - allowed) <= 4, taken
