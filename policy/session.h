@@ -80,8 +80,6 @@ struct transaction {
 	bool poisoned;        /* a bounce with two recipients: DATA is refused too */
 	/* At the end of data: */
 	const struct header *header;
-	bool dkim_aligned; /* a signature of the author's domain, or of one aligned with it, passed
-			    */
 	uint64_t size;
 	bool bare_newlines;
 };

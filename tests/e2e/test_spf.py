@@ -38,11 +38,11 @@ ZONE = {
 
 @pytest.fixture
 def spf(start, dns):
-    """spf("unless-dkim = false"): a daemon with these options of the check."""
+    """spf("helo = \"off\""): a daemon with these options of the check."""
     dns.update(ZONE)
 
-    def starter(check="", **kw):
-        return start(dns=dns, sections=f'check "spf" {{ {check} }}', **kw)
+    def starter(check="", mode="enforce", **kw):
+        return start(dns=dns, sections=f'check "spf" {{ mode = "{mode}" {check} }}', **kw)
 
     return starter
 
@@ -104,7 +104,7 @@ def test_helo_is_monitored_or_enforced(spf):
 
 
 def test_monitor_and_exemption(spf):
-    d = spf('mode = "monitor"')
+    d = spf(mode="monitor")
     assert send(d, "ann@bad.test").startswith("250 ")
     d = spf()
     assert d.tool("exempt", "add", "spf", "bad.test").returncode == 0
@@ -337,7 +337,7 @@ def test_published_suite(start, dns):
     suite = scenarios()
     if not suite:
         pytest.skip(f"there is no {spf_suite.path()}")
-    d = start(dns=dns, sections='check "spf" { at = "rcpt" helo = "off" temperror = "defer" '
+    d = start(dns=dns, sections='check "spf" { mode = "enforce" at = "rcpt" helo = "off" temperror = "defer" '
                                 'refuse = { "fail", "softfail", "permerror" } }')
     judged, not_carried, wrong = 0, [], []
     for scenario in suite:

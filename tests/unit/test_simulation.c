@@ -345,7 +345,6 @@ static void sends_message(struct play *p)
 		return;
 	p->tx.header = header_parse(text_of(ONE_OF(v, headers)), 0, &p->tx.arena);
 	p->tx.size = 1 + below(v, 10000);
-	p->tx.dkim_aligned = faulty_chance(&v->world, 64);
 	p->tx.bare_newlines = faulty_chance(&v->world, 64);
 	begin_step(p);
 	d = engine_message(&p->s);
@@ -478,7 +477,6 @@ static void draw_settings(struct server *v, struct settings *set)
 	set->sender_verify.unknown = (int)below(v, 2);
 	set->spf.refuse = (struct text_list){v->spf_refused, below(v, 4)};
 	set->spf.at = (int)below(v, 2);
-	set->spf.unless_dkim = below(v, 2);
 	set->spf.helo = (int)below(v, 3);
 	set->spf.temperror = (int)below(v, 2);
 	set->spf.explanation = below(v, 2);
