@@ -1,8 +1,9 @@
 /* SPF (RFC 7208): may this client send for the sender's domain?
  *
- * Judged when the message is there; at RCPT only where the record passes nobody, or where the option
- * `at` wants it.  Forwarded mail fails here through no fault of its sender's, and signatures, which
- * would save it, aren't verified: so the check only monitors unless the configuration says else. */
+ * Judged when the message is there; at RCPT only where the record passes nobody, or where the
+ * option `at` wants it.  Forwarded mail fails here through no fault of its sender's, and
+ * signatures, which would save it, aren't verified: so the check only monitors unless the
+ * configuration says else. */
 #include "policy/spf.h"
 #include "policy/check.h"
 
