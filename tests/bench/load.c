@@ -2,12 +2,12 @@
  * message as can be, because it shares the machine with what it measures.
  *
  * usage: load [options] ADDRESS PORT; it prints one line of JSON when it is done.
- *   -S SCENE  relay: whole messages; rcpt: sessions that end with the RCPT; connect: sessions that
- * end with the greeting; idle: connections that say EHLO and then nothing -c N      connections at
- * once                     -m N  messages (relay) or sessions in all -b N      messages for a
- * connection, then QUIT    -P    MAIL, RCPT and DATA in one write -s BYTES  size of a message -d D
- * domain of the recipients -a N      source addresses, from 127.1.0.1 on     -t S  give up after S
- * seconds
+ *
+ * -S SCENE: relay (whole messages), rcpt (sessions that end with the RCPT), connect (sessions that
+ * end with the greeting), idle (connections that say EHLO and then nothing); -c N: connections at
+ * once;  -m N: messages (relay) or sessions in all; -b N: messages for a connection, then QUIT; -P:
+ * MAIL, RCPT and DATA in one write; -s BYTES: size of a message;  -d D: domain of the recipients;
+ * -a N: source addresses, from 127.1.0.1 on;  -t S: give up after S seconds.
  *
  * An idle load prints "held N" when its connections stand, and ends when its stdin does. */
 #include "tests/bench/histogram.h"
