@@ -182,7 +182,7 @@ lint-docs: man
 
 compile_commands.json: $(SRCS) Makefile tools/compile-commands
 	@mkdir -p build
-	@: $(file >build/flags,$(STD) $(WARN) $(shell pkg-config --cflags $(PKGS) 2>/dev/null))
+	@printf '%s\n' $(foreach flag,$(STD) $(WARN) $(shell pkg-config --cflags $(PKGS) 2>/dev/null),'$(subst ','\'',$(flag))') >build/flags
 	@tools/compile-commands build/flags $(SRCS) >$@
 
 # --- installing -----------------------------------------------------------------------------------
