@@ -6,8 +6,10 @@
  * -S SCENE: relay (whole messages), rcpt (sessions that end with the RCPT), connect (sessions that
  * end with the greeting), idle (connections that say EHLO and then nothing); -c N: connections at
  * once;  -m N: messages (relay) or sessions in all; -b N: messages for a connection, then QUIT; -P:
- * MAIL, RCPT and DATA in one write; -s BYTES: size of a message;  -d D: domain of the recipients;
- * -a N: source addresses, from 127.1.0.1 on;  -t S: give up after S seconds.
+ * MAIL, RCPT and DATA in one write; -s BYTES: size of a message;  -f FILE: the message itself, with
+ * CRLF and without lines that begin with a dot;  -d D: domain of the recipients;  -a N: source
+ * addresses, from 127.1.0.1 on;  -X: a PROXY header first, which names clients of 198.51.100.0/24;
+ * -t S: give up after S seconds.
  *
  * An idle load prints "held N" when its connections stand, and ends when its stdin does. */
 #include "tests/bench/histogram.h"
@@ -33,6 +35,8 @@ enum state { CONNECTING, GREETED, EHLO, MAIL, RCPT, DATA, FINAL, QUIT, HELD };
 struct client {
 	int fd;
 	enum state state;
+	unsigned number;   /* of its address */
+	bool announced;    /* its PROXY header has been sent */
 	bool continued;    /* in the middle of a reply of several lines */
 	unsigned messages; /* sent on this connection */
 	unsigned in_len;   /* of `code` */
@@ -45,9 +49,9 @@ struct client {
 static struct {
 	enum scene scene;
 	unsigned connections, total, batch, addresses, net, seconds;
-	bool pipelined;
+	bool pipelined, proxy;
 	size_t size;
-	const char *domain;
+	const char *file, *domain;
 	struct sockaddr_in peer;
 } opt = {.connections = 1,
 	 .total = 1,
@@ -74,6 +78,23 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void message_read(const char *path)
+{
+	FILE *f = fopen(path, "rb");
+
+	if (!f || fseek(f, 0, SEEK_END) != 0 || (message = malloc((size_t)ftell(f) + 3)) == NULL) {
+		perror(path);
+		exit(2);
+	}
+	message_len = (size_t)ftell(f);
+	rewind(f);
+	if (fread(message, 1, message_len, f) != message_len)
+		exit(2);
+	fclose(f);
+	memcpy(message + message_len, ".\r\n", 3);
+	message_len += 3;
 }
 
 static void message_make(void)
@@ -111,6 +132,7 @@ static bool client_start(struct client *c)
 
 	memset(c, 0, sizeof(*c));
 	c->since = now_ns();
+	c->number = n;
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		return false;
@@ -211,6 +233,16 @@ static void client_refused(struct client *c)
 	client_say(c, QUIT, "QUIT\r\n");
 }
 
+static void client_announce(struct client *c)
+{
+	char text[64];
+	const int n =
+	    snprintf(text, sizeof(text), "PROXY TCP4 198.51.100.%u 192.0.2.1 40000 25\r\n",
+		     c->number % 250 + 1);
+
+	c->announced = send(c->fd, text, (size_t)n, MSG_NOSIGNAL) == n;
+}
+
 /* One reply is complete; false: the connection is gone. */
 static bool client_advance(struct client *c)
 {
@@ -301,6 +333,8 @@ static void client_ready(struct client *c, uint32_t events)
 	static char in[16384];
 	ssize_t n = 0;
 
+	if (events & EPOLLOUT && opt.proxy && !c->announced)
+		client_announce(c);
 	if (events & EPOLLOUT)
 		client_flush(c);
 	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)))
@@ -363,7 +397,7 @@ static void options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "S:c:m:b:Ps:d:a:n:t:")) != -1) {
+	while ((c = getopt(argc, argv, "S:c:m:b:PXs:f:d:a:n:t:")) != -1) {
 		const unsigned n = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
 
 		switch (c) {
@@ -384,6 +418,12 @@ static void options(int argc, char **argv)
 			break;
 		case 's':
 			opt.size = n;
+			break;
+		case 'X':
+			opt.proxy = true;
+			break;
+		case 'f':
+			opt.file = optarg;
 			break;
 		case 'd':
 			opt.domain = optarg;
@@ -418,7 +458,10 @@ int main(int argc, char **argv)
 	struct rusage used;
 
 	options(argc, argv);
-	message_make();
+	if (opt.file)
+		message_read(opt.file);
+	else
+		message_make();
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct client *clients = calloc(opt.connections, sizeof(*clients));
 

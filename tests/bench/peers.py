@@ -3,6 +3,7 @@ ports of loopback, in the foreground, and ended by its process id."""
 import os
 import pwd
 import random
+import re
 import shutil
 import signal
 import socket
@@ -10,6 +11,20 @@ import subprocess
 import time
 
 TICK = os.sysconf("SC_CLK_TCK")
+
+
+def await_port(port, process, log, address="127.0.0.1"):
+    """Until somebody listens there, as long as `process` lives."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection((address, port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > end or process.poll() is not None:
+                with open(log, errors="replace") as f:
+                    raise SystemExit(f"{process.args} does not serve:\n{f.read()[-2000:]}") from None
+            time.sleep(0.1)
 
 
 def free_port():
@@ -25,13 +40,13 @@ def free_port():
 
 
 def stat_of(pid):
-    """Of a process: its parent, and its CPU seconds with those of its dead children."""
+    """Of a process: its parent, its CPU seconds with those of its dead children, and when it began."""
     try:
         with open(f"/proc/{pid}/stat") as f:
             fields = f.read().rsplit(")", 1)[1].split()
     except OSError:
         return None
-    return int(fields[1]), sum(int(x) for x in fields[11:15]) / TICK
+    return int(fields[1]), sum(int(x) for x in fields[11:15]) / TICK, int(fields[19])
 
 
 def tree(root):
@@ -68,11 +83,11 @@ def pss_of(root):
 
 class Instance:
     """`start()` writes what it needs into self.dir and runs self.command()."""
-    name = "?"
+    name, address = "?", "127.0.0.1"
 
     def __init__(self, top, build, sink_port):
         self.build, self.sink_port, self.port = build, sink_port, free_port()
-        self.dir = f"{top}/{self.name}"
+        self.dir = f"{top}/{re.sub('[^a-z0-9]+', '-', self.name)}"
         os.mkdir(self.dir)
         os.chmod(self.dir, 0o755)
         self.process = None
@@ -85,49 +100,49 @@ class Instance:
         pass
 
     def start(self):
-        self.prepare()
-        with open(f"{self.dir}/log", "ab") as log:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True)
-        end = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                break
-            except OSError:
-                if time.monotonic() > end or self.process.poll() is not None:
-                    with open(f"{self.dir}/log", errors="replace") as f:
-                        raise SystemExit(f"{self.name} does not serve:\n{f.read()[-2000:]}") from None
-                time.sleep(0.1)
-        self.ready()
+        try:
+            self.prepare()
+            with open(f"{self.dir}/log", "ab") as log:
+                self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                                start_new_session=True)
+            await_port(self.port, self.process, f"{self.dir}/log", self.address)
+            self.ready()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def ready(self):
         pass
 
+    def settle(self):
+        """Waits until what was taken on is done; the log of the last messages is written a moment after them."""
+        time.sleep(.15)
+
+    def processes(self):
+        return [self.process.pid]
+
     def cpu(self):
-        return cpu_of(self.process.pid)
+        return sum(map(cpu_of, self.processes()))
 
     def pss(self):
-        return pss_of(self.process.pid)
+        return sum(map(pss_of, self.processes()))
 
     def stop(self):
         if not self.process:
             return
-        mine = tree(self.process.pid)
+        mine = {pid: stat_of(pid) for pid in tree(self.process.pid)}
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        # What outlives its parent (a server's children may) goes too, if it still is in the session that we began.
-        for pid in mine:
-            try:
-                if os.getsid(pid) == self.process.pid:
-                    os.kill(pid, signal.SIGKILL)
-            except OSError:
-                pass
+        # What outlives its parent (a server's children may) goes too, if it still is the process that we knew.
+        for pid, known in mine.items():
+            found = stat_of(pid)
+            if known and found and known[2] == found[2]:
+                os.kill(pid, signal.SIGKILL)
         self.process = None
 
 
