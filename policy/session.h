@@ -80,6 +80,7 @@ struct transaction {
 	bool poisoned;        /* a bounce with two recipients: DATA is refused too */
 	/* At the end of data: */
 	const struct header *header;
+	const struct mime_facts *parts; /* policy/message/mime.h; NULL: no check needs them */
 	uint64_t size;
 	bool bare_newlines;
 };
