@@ -302,6 +302,47 @@ START_TEST(several_pieces)
 }
 END_TEST
 
+/* ---- For another process */
+
+static void expect_shared(struct spool *s, bool sealed)
+{
+	const int fd = spool_share(s);
+	char piece[1000];
+	uint64_t at = 0;
+	ssize_t n;
+
+	ck_assert_int_ge(fd, 0);
+	while ((n = pread(fd, piece, sizeof(piece), (off_t)at)) > 0) {
+		expect_bytes(piece, (size_t)n, at);
+		at += (uint64_t)n;
+	}
+	ck_assert_uint_eq(at, spool_size(s));
+	ck_assert_int_lt(write(fd, "x", 1), 0);
+	ck_assert(!sealed || (fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK));
+	close(fd);
+}
+
+static void shares(void)
+{
+	struct spool *s = spool_new(&place);
+
+	expect_shared(s, true);
+	ck_assert_int_eq(fill(s, 50000, 999), SPOOL_OK);
+	expect_shared(s, true);
+	ck_assert_int_eq(fill(s, 400000, 999), SPOOL_OK);
+	expect_shared(s, false);
+	/* More may still come. */
+	ck_assert_int_eq(fill(s, 777, 777), SPOOL_OK);
+	expect_shared(s, false);
+	spool_free(s);
+}
+
+START_TEST(shared_read_only)
+{
+	as_task(shares);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("spool");
@@ -317,6 +358,7 @@ int main(void)
 	tcase_add_test(t, no_descriptors);
 	tcase_add_test(t, no_directory);
 	tcase_add_test(t, several_pieces);
+	tcase_add_test(t, shared_read_only);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);

@@ -355,11 +355,19 @@ enum spool_result spool_append(struct spool *s, const void *bytes, size_t n)
 /* ---- Reading */
 
 /* What is collected goes to the file, so that it can be read from there. */
-static enum spool_result spool_settle(struct spool *s)
+static enum spool_result settle(struct spool *s)
 {
 	if (s->error)
 		return result_of(s->error);
 	return s->fd >= 0 && s->first ? spool_flush(s, NULL, 0) : SPOOL_OK;
+}
+
+enum spool_result spool_settle(struct spool *s, int *fd)
+{
+	const enum spool_result r = settle(s);
+
+	*fd = s->fd;
+	return r;
 }
 
 struct text spool_head(struct spool *s, size_t max)
@@ -367,7 +375,7 @@ struct text spool_head(struct spool *s, size_t max)
 	size_t n = s->size < max ? (size_t)s->size : max;
 	char *p;
 
-	if (spool_settle(s) != SPOOL_OK || n == 0)
+	if (settle(s) != SPOOL_OK || n == 0)
 		return (struct text){0};
 	if (s->fd < 0 && s->first->n >= n)
 		return text_make(s->first->bytes, n);
@@ -427,7 +435,7 @@ static enum spool_result pieces_of_file(struct spool *s, uint64_t *offset, struc
 
 enum spool_result spool_pieces(struct spool *s, uint64_t *offset, struct iovec *iov, int *n)
 {
-	enum spool_result settled = spool_settle(s);
+	enum spool_result settled = settle(s);
 	int room = *n;
 
 	*n = 0;

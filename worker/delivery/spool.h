@@ -62,4 +62,13 @@ enum spool_result spool_next(struct spool *s, uint64_t *offset, struct text *pie
  * a copy where the message is in memory. */
 enum spool_result spool_pieces(struct spool *s, uint64_t *offset, struct iovec *iov, int *n);
 
+/* spool_share.c: a descriptor of the whole message that another process can only read: a sealed
+ * memfd for one in memory, else the file, opened anew.  The caller closes it.  -1 with errno.  May
+ * yield. */
+int spool_share(struct spool *s);
+
+/* For spool_share(): what is collected goes to the file; its descriptor, which stays the spool's,
+ * or -1: the message is in memory. */
+enum spool_result spool_settle(struct spool *s, int *fd);
+
 #endif
