@@ -124,7 +124,7 @@ run-fuzzers: $(FUZZERS)
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIB)
 	$(call SAY,LD,tests/fuzz/$*)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIB) $(LDLIBS)
 
-# Random kills under load (tests/chaos/README.md).  KILLS=n, SEED=n to have a run again.
+# Random kills under load (tests/chaos/README.md), and a hundred reloads.  KILLS=n, SEED=n to have a run again.
 KILLS ?= 1000
 
 chaos:
@@ -132,6 +132,7 @@ chaos:
 	@$(MAKE) --no-print-directory all
 	@GATEPOST_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/chaos/chaos.py --kills $(KILLS) \
 		$(if $(SEED),--seed $(SEED))
+	@GATEPOST_BUILD=$(BUILD) RELOADS=100 $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/e2e/test_reload.py -k under_load
 
 # Every n-th call of a worker fails, on the plain build.  KINDS=memory,write for some only.
 faults:

@@ -9,9 +9,10 @@
  * MAIL, RCPT and DATA in one write; -s BYTES: size of a message;  -f FILE: the message itself, with
  * CRLF and without lines that begin with a dot;  -d D: domain of the recipients;  -a N: source
  * addresses, from 127.1.0.1 on;  -X: a PROXY header first, which names clients of 198.51.100.0/24;
- * -t S: give up after S seconds.
+ * -r N: at most N new connections a second;  -t S: give up after S seconds.
  *
- * An idle load prints "held N" when its connections stand, and ends when its stdin does. */
+ * An idle load prints "held N" when its connections stand, and ends when its stdin does; with -w S
+ * each of them says one byte of a command every S seconds. */
 #include "tests/bench/histogram.h"
 
 #include <arpa/inet.h>
@@ -48,7 +49,7 @@ struct client {
 
 static struct {
 	enum scene scene;
-	unsigned connections, total, batch, addresses, net, seconds;
+	unsigned connections, total, batch, addresses, net, seconds, rate, drip_s;
 	bool pipelined, proxy;
 	size_t size;
 	const char *file, *domain;
@@ -151,14 +152,18 @@ static bool client_start(struct client *c)
 	return true;
 }
 
+static bool work_is_left(void)
+{
+	return sum.done + sum.refused + sum.failed + sum.open < opt.total;
+}
+
 /* Ends a connection; another one takes its place while there is work left. */
 static void client_end(struct client *c)
 {
 	close(c->fd);
 	sum.open--;
 	c->fd = -1;
-	if (sum.done + sum.refused + sum.failed + sum.open < opt.total && opt.scene != IDLE &&
-	    !client_start(c))
+	if (work_is_left() && opt.scene != IDLE && !opt.rate && !client_start(c))
 		sum.failed++;
 }
 
@@ -353,9 +358,51 @@ static bool has_room(void)
 	return opt.scene != IDLE || sum.started - sum.held - sum.failed < 500;
 }
 
+/* Those that hold say a byte each in their turn, so that every moment has its share of them. */
+static void drip(const struct client *clients, uint64_t since)
+{
+	static uint64_t said;
+	const uint64_t due = (now_ns() - since) * opt.connections / (opt.drip_s * 1000000000ull);
+
+	for (; said < due; said++) {
+		const struct client *c = &clients[said % opt.connections];
+
+		if (c->state == HELD)
+			send(c->fd, "X", 1, MSG_NOSIGNAL);
+	}
+}
+
+/* Starts those that are due at the rate, as far as there is room. */
+static void start_due(struct client *clients, uint64_t since)
+{
+	const uint64_t due = (now_ns() - since) * opt.rate / 1000000000u;
+
+	for (unsigned i = 0; i < opt.connections && sum.started < due && work_is_left(); i++) {
+		if (clients[i].fd < 0 && !client_start(&clients[i]))
+			sum.failed++;
+	}
+}
+
+static void run_at_rate(struct client *clients)
+{
+	const uint64_t since = now_ns(), end = since + (uint64_t)opt.seconds * 1000000000u;
+	struct epoll_event events[256];
+
+	for (unsigned i = 0; i < opt.connections; i++)
+		clients[i].fd = -1;
+	while (now_ns() < end && (work_is_left() || sum.open)) {
+		start_due(clients, since);
+		const int n = epoll_wait(epoll, events, 256, 1);
+
+		for (int i = 0; i < n; i++)
+			client_ready(events[i].data.ptr, events[i].events);
+	}
+}
+
 static void run(struct client *clients)
 {
-	const uint64_t end = now_ns() + (uint64_t)opt.seconds * 1000000000u;
+	const uint64_t since = now_ns();
+	const uint64_t end = since + (uint64_t)opt.seconds * 1000000000u;
 	struct epoll_event events[256];
 	unsigned opened = 0;
 	bool told = false;
@@ -366,12 +413,17 @@ static void run(struct client *clients)
 		for (unsigned i = 0; i < 100 && opened < opt.connections && has_room(); i++)
 			if (!client_start(&clients[opened++]))
 				sum.failed++;
-		const int n = epoll_wait(epoll, events, 256, opened < opt.connections ? 1 : 200);
+		const int n = epoll_wait(epoll, events, 256,
+					 opened < opt.connections ? 1
+					 : opt.drip_s             ? 10
+								  : 200);
 
 		for (int i = 0; i < n; i++)
 			client_ready(events[i].data.ptr, events[i].events);
 		if (opt.scene != IDLE)
 			continue;
+		if (opt.drip_s)
+			drip(clients, since);
 		if (!told && sum.held + sum.failed >= opt.connections) {
 			printf("held %u\n", sum.held);
 			fflush(stdout);
@@ -397,7 +449,7 @@ static void options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "S:c:m:b:PXs:f:d:a:n:t:")) != -1) {
+	while ((c = getopt(argc, argv, "S:c:m:b:PXs:f:d:a:n:r:w:t:")) != -1) {
 		const unsigned n = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
 
 		switch (c) {
@@ -434,6 +486,12 @@ static void options(int argc, char **argv)
 		case 'n':
 			opt.net = n & 255;
 			break;
+		case 'r':
+			opt.rate = n;
+			break;
+		case 'w':
+			opt.drip_s = n;
+			break;
 		case 't':
 			opt.seconds = n;
 			break;
@@ -469,7 +527,10 @@ int main(int argc, char **argv)
 		return 1;
 	const uint64_t start = now_ns();
 
-	run(clients);
+	if (opt.rate)
+		run_at_rate(clients);
+	else
+		run(clients);
 	const double seconds = (double)(now_ns() - start) / 1e9;
 
 	getrusage(RUSAGE_SELF, &used);
