@@ -35,13 +35,24 @@ bool privileges_find(struct text user, struct privileges_user *out, struct buf *
 	return true;
 }
 
+bool privileges_change(const struct privileges_user *u, struct buf *err)
+{
+	if (setgroups(0, NULL) != 0 || setresgid(u->gid, u->gid, u->gid) != 0 ||
+	    setresuid(u->uid, u->uid, u->uid) != 0) {
+		buf_printf(err, "cannot become user \"%.*s\": %m", TEXT(u->name));
+		return false;
+	}
+	return true;
+}
+
 static bool become(const struct privileges_user *u, struct buf *err)
 {
 	if (geteuid() != 0)
 		return true;
-	if (setgroups(0, NULL) != 0 || setresgid(u->gid, u->gid, u->gid) != 0 ||
-	    setresuid(u->uid, u->uid, u->uid) != 0 || !drop_capabilities()) {
-		buf_printf(err, "cannot become user \"%.*s\": %m", TEXT(u->name));
+	if (!privileges_change(u, err))
+		return false;
+	if (!drop_capabilities()) {
+		buf_printf(err, "cannot give up capabilities: %m");
 		return false;
 	}
 	if (u->uid != 0 && setuid(0) == 0) {
@@ -57,11 +68,9 @@ bool privileges_become(struct text user, struct buf *err)
 	return privileges_find(user, &u, err) && become(&u, err);
 }
 
-bool privileges_drop_to(const struct privileges_user *u, struct buf *err)
+bool privileges_seal(struct buf *err)
 {
 	const struct rlimit no_core = {0, 0};
-	if (!become(u, err))
-		return false;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &no_core) != 0) {
 		buf_printf(err, "cannot give up privileges: %m");
@@ -70,6 +79,11 @@ bool privileges_drop_to(const struct privileges_user *u, struct buf *err)
 	/* After the change of uid, which clears it. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	return true;
+}
+
+bool privileges_drop_to(const struct privileges_user *u, struct buf *err)
+{
+	return become(u, err) && privileges_seal(err);
 }
 
 bool privileges_drop(struct text user, struct buf *err)

@@ -20,6 +20,11 @@ struct privileges_user {
 bool privileges_find(struct text user, struct privileges_user *out, struct buf *err);
 bool privileges_drop_to(const struct privileges_user *u, struct buf *err);
 
+/* The two steps of privileges_drop_to(), for who keeps a capability between them: the change of
+ * user alone (PR_SET_KEEPCAPS holds through it), and what comes after it. */
+bool privileges_change(const struct privileges_user *u, struct buf *err);
+bool privileges_seal(struct buf *err);
+
 /* Only becomes `user` if we are root: for the admin tool, before it opens anything. */
 bool privileges_become(struct text user, struct buf *err);
 

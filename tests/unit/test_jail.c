@@ -149,7 +149,7 @@ static int status_of(void (*try)(void))
 
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		if (!jail_limit(MEMORY, &err) || !jail_seccomp(&err))
+		if (!jail_limit(MEMORY, 0, &err) || !jail_seccomp(false, &err))
 			_exit(40);
 		try();
 		_exit(0);

@@ -75,7 +75,7 @@ const char *inspect_result_text(enum inspect_result r)
 	static const char *const texts[] = {
 	    [INSPECT_ANSWERED] = "answered",
 	    [INSPECT_TIMEOUT] = "no inspector answered in time",
-	    [INSPECT_DIED] = "two inspectors died of it",
+	    [INSPECT_DIED] = "inspectors died of it",
 	    [INSPECT_TOO_MUCH] = "it needs more look-ups than one question may have",
 	    [INSPECT_NONSENSE] = "an inspector answered nonsense",
 	    [INSPECT_EXHAUSTED] = "no descriptors or no memory to ask an inspector",
@@ -193,7 +193,8 @@ static enum inspect_result read_reply(const struct inspect *in, size_t n, struct
 
 /* Also where an inspector died: once more. */
 static enum inspect_result ask_round(struct inspect *in, const struct question *q, struct arena *a,
-				     unsigned *deaths, struct inspect_reply *reply)
+				     unsigned deaths_max, unsigned *deaths,
+				     struct inspect_reply *reply)
 {
 	enum inspect_result r;
 	size_t n = 0;
@@ -204,7 +205,7 @@ static enum inspect_result ask_round(struct inspect *in, const struct question *
 			return r;
 		r = ask_with_turn(in, q, &n);
 		give_turn(in);
-	} while (r == INSPECT_DIED && ++*deaths < DEATHS_MAX);
+	} while (r == INSPECT_DIED && ++*deaths < deaths_max);
 	return r == INSPECT_ANSWERED ? read_reply(in, n, a, reply) : r;
 }
 
@@ -295,6 +296,7 @@ struct inspect_outcome inspect_ask(struct inspect *in, const struct inspect_requ
 				   struct arena *a)
 {
 	const unsigned rounds_max = bounded(rq->rounds_max, ROUNDS_MAX);
+	const unsigned deaths_max = rq->deaths_max ? rq->deaths_max : DEATHS_MAX;
 	struct inspect_outcome out = {.result = INSPECT_TOO_MUCH};
 	struct inspect_reply reply = {0};
 	struct knowledge k = {0};
@@ -321,7 +323,7 @@ struct inspect_outcome inspect_ask(struct inspect *in, const struct inspect_requ
 		const size_t known = k.n;
 
 		out.rounds++;
-		out.result = ask_round(in, &q, a, &out.deaths, &reply);
+		out.result = ask_round(in, &q, a, deaths_max, &out.deaths, &reply);
 		if (out.result != INSPECT_ANSWERED || reply.kind == REPLY_KIND_ANSWER)
 			break;
 		out.result = satisfy(rq, &reply, a, &k);

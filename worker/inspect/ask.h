@@ -34,7 +34,7 @@ void inspect_close(struct inspect *in);
 enum inspect_result {
 	INSPECT_ANSWERED,
 	INSPECT_TIMEOUT,   /* nobody has answered before the deadline */
-	INSPECT_DIED,      /* two inspectors died of it, one after the other */
+	INSPECT_DIED,      /* as many inspectors died of it as may */
 	INSPECT_TOO_MUCH,  /* more rounds, queries or bytes than a question may have */
 	INSPECT_NONSENSE,  /* a reply that is none */
 	INSPECT_EXHAUSTED, /* no descriptors, no memory */
@@ -54,6 +54,8 @@ struct inspect_request {
 	void *look_up_self;
 	/* Bounds of this question; 0: the most there is. */
 	unsigned queries_max, rounds_max;
+	/* How many inspectors may die of it before it is given up; 0: two. */
+	unsigned deaths_max;
 	/* What the first round will need for certain: looked up before it.  Names are well-formed.
 	 */
 	const struct need *first;

@@ -30,16 +30,18 @@ struct delivered {
 	bool whole;
 };
 
-static volatile sig_atomic_t busy, told_to_end;
+static volatile sig_atomic_t told_to_end;
+static unsigned last_s;
 
+/* Between two questions it sits in recvmsg(), which the signal ends; the zygote says it again and
+ * again, so it doesn't matter that one may come just before.  A question that was taken is
+ * answered. */
 static void on_term(int signal_number)
 {
 	(void)signal_number;
-	/* Between two questions it sits in recvmsg(); a question that was taken this very moment
-	 * is lost with us, and asked again. */
-	if (!busy)
-		_exit(0);
 	told_to_end = 1;
+	if (last_s > 0)
+		alarm(last_s);
 }
 
 static void take_fds(struct msghdr *m, struct delivered *d)
@@ -71,7 +73,7 @@ static bool receive(int fd, char *bytes, struct delivered *d)
 
 	do {
 		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && errno == EINTR && !told_to_end);
 	if (n <= 0)
 		return false;
 	*d = (struct delivered){.bytes = (size_t)n};
@@ -162,10 +164,8 @@ _Noreturn void inspector_run(int fd, struct inspector_page *page)
 	struct delivered d;
 
 	for (unsigned n = 0; n < QUESTIONS_MAX && !told_to_end; n++) {
-		busy = 0;
 		if (!receive(fd, bytes, &d))
 			break;
-		busy = 1;
 		atomic_store(&page->busy_since_mono_us, clock_mono_us());
 		serve(bytes, &d, page);
 		atomic_store(&page->type, QUESTION_NONE);
@@ -175,15 +175,17 @@ _Noreturn void inspector_run(int fd, struct inspector_page *page)
 	_exit(0);
 }
 
-void inspector_signals(void)
+void inspector_signals(unsigned seconds)
 {
 	struct sigaction term = {.sa_handler = on_term}, ignore = {.sa_handler = SIG_IGN};
 	sigset_t none;
 
+	last_s = seconds;
 	sigaction(SIGTERM, &term, NULL);
 	sigaction(SIGINT, &ignore, NULL);
 	sigaction(SIGHUP, &ignore, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

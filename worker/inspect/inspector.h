@@ -12,8 +12,9 @@ struct inspector_page {
 	_Atomic uint64_t answered;
 };
 
-/* Before the filter of system calls. */
-void inspector_signals(void);
+/* Before the filter of system calls.  After SIGTERM it lives for `last_s` seconds at most, also if
+ * its zygote is gone; 0: as long as it takes. */
+void inspector_signals(unsigned last_s);
 
 /* Serves `fd` until SIGTERM (the question at hand is answered first), until nobody is left who
  * asks, or until it has answered so many that a fresh one is due.  The process ends. */

@@ -69,21 +69,23 @@ bool jail_enter(struct text user, struct buf *err)
 
 #ifdef GATEPOST_SANITIZED
 
-bool jail_limit(uint64_t memory_bytes, struct buf *err)
+bool jail_limit(uint64_t memory_bytes, uint64_t file_bytes, struct buf *err)
 {
 	(void)memory_bytes;
+	(void)file_bytes;
 	(void)err;
 	return true;
 }
 
 #else
 
-bool jail_limit(uint64_t memory_bytes, struct buf *err)
+bool jail_limit(uint64_t memory_bytes, uint64_t file_bytes, struct buf *err)
 {
 	const struct rlimit memory = {memory_bytes, memory_bytes};
+	const struct rlimit files = {file_bytes, file_bytes};
 	const struct rlimit none = {0, 0};
 
-	if (setrlimit(RLIMIT_AS, &memory) != 0 || setrlimit(RLIMIT_FSIZE, &none) != 0 ||
+	if (setrlimit(RLIMIT_AS, &memory) != 0 || setrlimit(RLIMIT_FSIZE, &files) != 0 ||
 	    setrlimit(RLIMIT_CORE, &none) != 0)
 		return fail(err, "limit an inspector");
 	return true;

@@ -11,12 +11,13 @@
  * with a message. */
 bool jail_enter(struct text user, struct buf *err);
 
-/* In each inspector: at most `memory_bytes` of address space, no file may grow, no core; does
- * nothing in sanitizer builds. */
-bool jail_limit(uint64_t memory_bytes, struct buf *err);
+/* In each inspector: at most `memory_bytes` of address space, no file may grow beyond `file_bytes`
+ * (0: at all), no core; does nothing in sanitizer builds. */
+bool jail_limit(uint64_t memory_bytes, uint64_t file_bytes, struct buf *err);
 
 /* In each inspector, as the last step: any system call but those that a pure function needs kills
- * the process (SIGSYS).  Does nothing in sanitizer builds. */
-bool jail_seccomp(struct buf *err);
+ * the process (SIGSYS).  With `files`, also what it takes to write, read and remove temporary files
+ * in a room of its own (worker/inspect/scratch.h).  Does nothing in sanitizer builds. */
+bool jail_seccomp(bool files, struct buf *err);
 
 #endif

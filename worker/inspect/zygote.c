@@ -80,14 +80,15 @@ int zygote_status_create(struct zygote_status **out)
 /* ---- Being an inspector */
 
 /* Of all that the zygote has it keeps its own page and the serving end. */
-static _Noreturn void become_inspector(struct zygote *z, struct inspector *self, pid_t zygote_pid)
+static int leave_zygote(const struct zygote *z, const struct inspector *self, pid_t zygote_pid)
 {
-	char message[256];
-	struct buf err = buf_over(message, sizeof(message));
+	const struct zygote_scan *scan = z->o->scan;
 	const int fd = dup2(z->o->serve_fd, STDERR_FILENO + 1);
 
-	inspector_signals();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* One that scans ends its message first if its zygote is killed: the message would not be
+	 * asked about again. */
+	inspector_signals(scan ? scan->time_ms / 1000 + 1 : 0);
+	prctl(PR_SET_PDEATHSIG, scan ? SIGTERM : SIGKILL);
 	prctl(PR_SET_NAME, "gatepost-inspec");
 	if (fd < 0 || getppid() != zygote_pid)
 		_exit(1);
@@ -101,11 +102,50 @@ static _Noreturn void become_inspector(struct zygote *z, struct inspector *self,
 			munmap(page, PAGE_BYTES);
 	}
 	munmap(z->status, PAGE_BYTES);
-	if (!jail_limit(z->o->memory_bytes, &err) || !jail_seccomp(&err)) {
+	return fd;
+}
+
+static void close_door(const struct zygote *z, unsigned room)
+{
+	const struct zygote_scan *scan = z->o->scan;
+	const uint64_t more = z->o->memory_bytes;
+	char message[256];
+	struct buf err = buf_over(message, sizeof(message));
+	bool ok = true;
+
+	if (scan)
+		ok = scratch_take_room(room, &err) &&
+		     jail_limit(zygote_scan_memory(more), scan->rooms.bytes, &err) &&
+		     jail_seccomp(true, &err);
+	else
+		ok = jail_limit(more, 0, &err) && jail_seccomp(false, &err);
+	if (!ok) {
 		log_error("inspector: %s", message);
 		_exit(1);
 	}
+}
+
+static _Noreturn void become_inspector(const struct zygote *z, const struct inspector *self,
+				       pid_t zygote_pid)
+{
+	const int fd = leave_zygote(z, self, zygote_pid);
+
+	close_door(z, (unsigned)(self - z->inspectors));
 	inspector_run(fd, self->page);
+}
+
+/* An engine shows what it can in the very place where it will work. */
+static _Noreturn void become_proof(const struct zygote *z, pid_t zygote_pid)
+{
+	char message[256];
+	struct buf err = buf_over(message, sizeof(message));
+
+	leave_zygote(z, &z->inspectors[0], zygote_pid);
+	close_door(z, 0);
+	if (engine_prove(&err))
+		_exit(0);
+	log_error("%s", message);
+	_exit(1);
 }
 
 /* ---- Births and deaths */
@@ -188,6 +228,8 @@ static void bury(struct zygote *z, struct inspector *in, int status, int64_t now
 		atomic_fetch_add(&z->status->hung, 1);
 	atomic_fetch_sub(&z->status->inspectors, 1);
 	in->pid = 0;
+	if (z->o->scan)
+		scratch_clean_room((unsigned)(in - z->inspectors));
 	plan_restart(in, now_us, clean);
 }
 
@@ -218,6 +260,14 @@ static void reap(struct zygote *z, int64_t now_us)
 	}
 }
 
+/* How long this one may take. */
+static int64_t most_us(const struct zygote *z, enum question_type type)
+{
+	if (type == QUESTION_ANTIVIRUS && z->o->scan)
+		return z->o->scan->time_ms * 1000LL;
+	return TIME_FACTOR * 1000LL * (type ? question_time_ms(type) : 1000);
+}
+
 static void watch_over(struct zygote *z, int64_t now_us)
 {
 	for (unsigned i = 0; i < z->o->inspectors; i++) {
@@ -227,10 +277,8 @@ static void watch_over(struct zygote *z, int64_t now_us)
 			continue;
 		const int64_t since = atomic_load(&in->page->busy_since_mono_us);
 		const uint32_t type = atomic_load(&in->page->type);
-		const int64_t most = TIME_FACTOR * 1000LL *
-				     (type ? question_time_ms((enum question_type)type) : 1000);
 
-		if (since != 0 && now_us - since > most)
+		if (since != 0 && now_us - since > most_us(z, (enum question_type)type))
 			stop_hung(in);
 	}
 }
@@ -250,7 +298,8 @@ static void begin_end(struct zygote *z, int64_t now_us)
 	if (z->kill_at_us != 0)
 		return;
 	z->kill_at_us = now_us + END_GRACE_US;
-	signal_all(z, SIGTERM);
+	if (z->o->scan)
+		z->kill_at_us += z->o->scan->time_ms * 1000LL;
 }
 
 /* ---- The loop */
@@ -280,8 +329,10 @@ static void serve(struct zygote *z)
 		start_due(z, now_us);
 		watch_over(z, now_us);
 		atomic_store(&z->status->heartbeat_boot_us, clock_boot_us());
-		if (z->kill_at_us != 0 && now_us > z->kill_at_us)
-			signal_all(z, SIGKILL);
+		atomic_store(&z->status->ready, z->kill_at_us == 0);
+		/* Again and again: one that was just about to wait has missed it. */
+		if (z->kill_at_us != 0)
+			signal_all(z, now_us > z->kill_at_us ? SIGKILL : SIGTERM);
 	} while (z->kill_at_us == 0 || atomic_load(&z->status->inspectors) > 0);
 }
 
@@ -306,6 +357,7 @@ static bool open_pages(struct zygote *z)
 	if (z->status == MAP_FAILED)
 		return false;
 	atomic_store(&z->status->inspectors, 0);
+	atomic_store(&z->status->ready, 0);
 	for (unsigned i = 0; i < z->o->inspectors; i++) {
 		struct inspector_page *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE,
 						   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -317,21 +369,79 @@ static bool open_pages(struct zygote *z)
 	return true;
 }
 
+/* ---- With an engine */
+
+/* While it loads: alive, and told to end it ends. */
+static void on_progress(void *arg)
+{
+	struct zygote *z = arg;
+
+	atomic_store(&z->status->heartbeat_boot_us, clock_boot_us());
+	if (take_signals(z))
+		_exit(0);
+}
+
+static bool prove(struct zygote *z)
+{
+	const pid_t self = getpid(), pid = fork();
+	const int64_t until_us = clock_mono_us() + TIME_FACTOR * 10 * SECOND_US;
+	int status = -1;
+
+	if (pid == 0)
+		become_proof(z, self);
+	while (pid > 0 && waitpid(pid, &status, WNOHANG) == 0) {
+		struct pollfd fd = {.fd = z->signal_fd, .events = POLLIN};
+
+		if (clock_mono_us() > until_us)
+			kill(pid, SIGKILL);
+		poll(&fd, 1, TICK_MS);
+		on_progress(z);
+	}
+	scratch_clean_room(0);
+	if (pid > 0 && WIFSIGNALED(status))
+		log_error("the proof of the engine died of signal %d", WTERMSIG(status));
+	return pid > 0 && status == 0;
+}
+
+/* 0, or the exit status. */
+static int enter_with_engine(struct zygote *z, const struct zygote_scan *o)
+{
+	char message[512];
+	struct buf err = buf_over(message, sizeof(message));
+	struct zygote_scan mine = *o;
+
+	mine.engine.progress = on_progress;
+	mine.engine.progress_arg = z;
+	if (!zygote_scan_load(&mine, &z->status->engine, &err)) {
+		log_error("%s", message);
+		return engine_is_loaded() ? 1 : ZYGOTE_EXIT_DATABASE;
+	}
+	return prove(z) ? 0 : ZYGOTE_EXIT_DATABASE;
+}
+
+static int enter_jail(const struct zygote *z)
+{
+	char message[512];
+	struct buf err = buf_over(message, sizeof(message));
+
+	if (jail_enter(z->o->user, &err))
+		return 0;
+	log_error("cannot start: %s", message);
+	return 1;
+}
+
 int zygote_run(const struct zygote_options *o)
 {
 	static struct zygote z;
-	char message[512];
-	struct buf err = buf_over(message, sizeof(message));
+	int status;
 
 	z = (struct zygote){.o = o};
 	if (!open_signals(&z) || !open_pages(&z)) {
 		log_error("cannot start: %s", strerrordesc_np(errno));
 		return 1;
 	}
-	if (!jail_enter(o->user, &err)) {
-		log_error("cannot start: %s", message);
-		return 1;
-	}
-	serve(&z);
-	return 0;
+	status = o->scan ? enter_with_engine(&z, o->scan) : enter_jail(&z);
+	if (status == 0)
+		serve(&z);
+	return status;
 }

@@ -1,0 +1,41 @@
+/* The anti-virus engine: loaded and compiled once, in the zygote; its inspectors are forked from it
+ * and share its memory.  One a process. */
+#ifndef WORKER_INSPECT_ENGINE_H
+#define WORKER_INSPECT_ENGINE_H
+
+#include "policy/antivirus.h"
+#include "shm/base/arena.h"
+
+struct engine_options {
+	const char *database; /* a directory of signature files */
+	uint64_t max_size;    /* bytes of a message, or of a file in it, that are scanned */
+	uint64_t max_scan_size;
+	uint32_t max_files, max_depth;
+	uint32_t time_ms; /* it gives up by itself after this */
+	/* Called every few milliseconds while it loads, which takes up to minutes. */
+	void (*progress)(void *arg);
+	void *progress_arg;
+};
+
+struct engine_info {
+	uint32_t signatures;
+	uint32_t version;     /* of the daily database; 0: it has none */
+	int64_t built_wall_s; /* when that was made; 0: not known */
+};
+
+/* Loads the library and the database, and compiles it.  False with a message: it can't be used. */
+bool engine_load(const struct engine_options *o, struct engine_info *info, struct buf *err);
+
+/* Finds the test file of EICAR, and nothing where there is nothing.  A database that doesn't know
+ * it is none that came whole. */
+bool engine_prove(struct buf *err);
+
+/* Is there one in this process? */
+bool engine_is_loaded(void);
+
+/* Scans a message of `n` bytes (a header section and a body).  The temporary files of the engine
+ * come and go in the working directory.  Names in `a`; code is SCAN_DONE, or SCAN_FAILED with a
+ * reason. */
+void engine_scan(const char *message, size_t n, struct arena *a, struct scan_result *out);
+
+#endif

@@ -1,0 +1,184 @@
+/* The rooms in which the anti-virus engine writes its temporary files. */
+#include "worker/inspect/scratch.h"
+
+#include "shm/base/privileges.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/capability.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TMPFS_FLAGS (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+enum { DEPTH_MAX = 64 };
+
+static bool is_root_dir; /* rooms are root directories */
+
+static bool fail(struct buf *err, const char *what)
+{
+	buf_printf(err, "cannot %s: %s", what, strerrordesc_np(errno));
+	return false;
+}
+
+/* ---- Emptying */
+
+static void empty(int dir, unsigned depth);
+
+static void remove_entry(int dir, const char *name, unsigned depth)
+{
+	int fd;
+
+	if (unlinkat(dir, name, 0) == 0 || errno != EISDIR || depth == DEPTH_MAX)
+		return;
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		empty(fd, depth + 1);
+	(void)unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+/* Takes `dir` over. */
+static void empty(int dir, unsigned depth)
+{
+	DIR *d = fdopendir(dir);
+
+	if (!d) {
+		close(dir);
+		return;
+	}
+	for (const struct dirent *e; (e = readdir(d));) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			remove_entry(dirfd(d), e->d_name, depth);
+	}
+	closedir(d);
+}
+
+static void empty_path(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0)
+		empty(fd, 0);
+}
+
+void scratch_sweep(void)
+{
+	empty_path(".");
+}
+
+void scratch_clean_room(unsigned room)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%u", room);
+	empty_path(name);
+}
+
+/* ---- Making */
+
+/* In a mount namespace of our own: an empty tmpfs over a directory that is always there, and in it
+ * one for each room. */
+static bool mount_rooms(const struct scratch_options *o, const struct privileges_user *who)
+{
+	static const char place[] = "/proc";
+	char name[32], options[128];
+
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("gatepost-jail", place, "tmpfs", TMPFS_FLAGS, "size=4k,nr_inodes=256,mode=555") !=
+		0)
+		return false;
+	for (unsigned i = 0; i < o->rooms; i++) {
+		snprintf(name, sizeof(name), "%s/%u", place, i);
+		snprintf(options, sizeof(options),
+			 "size=%llu,nr_inodes=100000,mode=700,uid=%u,gid=%u",
+			 (unsigned long long)o->bytes, who->uid, who->gid);
+		if (mkdir(name, 0700) != 0 ||
+		    mount("gatepost-scan", name, "tmpfs", TMPFS_FLAGS, options) != 0)
+			return false;
+	}
+	return mount(NULL, place, NULL, MS_REMOUNT | TMPFS_FLAGS | MS_RDONLY, NULL) == 0 &&
+	       chroot(place) == 0 && chdir("/") == 0;
+}
+
+static bool make_dir(const char *name, const struct privileges_user *who, bool root)
+{
+	if (mkdir(name, 0700) != 0 && errno != EEXIST)
+		return false;
+	return !root || chown(name, who->uid, who->gid) == 0;
+}
+
+static bool make_rooms(const struct scratch_options *o, const struct privileges_user *who,
+		       bool root)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "scan.%u", o->index);
+	if (chdir(o->state_dir) != 0 || !make_dir(name, who, root) || chdir(name) != 0)
+		return false;
+	scratch_sweep();
+	for (unsigned i = 0; i < o->rooms; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		if (!make_dir(name, who, root))
+			return false;
+	}
+	return !root || (chroot(".") == 0 && chdir("/") == 0);
+}
+
+/* ---- Rights */
+
+static bool set_capabilities(bool chroot_too)
+{
+	const cap_value_t value = CAP_SYS_CHROOT;
+	cap_t caps = cap_init();
+	bool ok = caps != NULL;
+
+	if (ok && chroot_too)
+		ok = cap_set_flag(caps, CAP_PERMITTED, 1, &value, CAP_SET) == 0 &&
+		     cap_set_flag(caps, CAP_EFFECTIVE, 1, &value, CAP_SET) == 0;
+	ok = ok && cap_set_proc(caps) == 0;
+	cap_free(caps);
+	return ok;
+}
+
+static bool become(const struct privileges_user *who, struct buf *err)
+{
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+		return fail(err, "keep a capability");
+	if (!privileges_change(who, err))
+		return false;
+	return set_capabilities(true) || fail(err, "keep the right to change the root directory");
+}
+
+bool scratch_enter(const struct scratch_options *o, struct buf *err)
+{
+	struct privileges_user who;
+
+	if (!privileges_find(o->user, &who, err))
+		return false;
+	is_root_dir = geteuid() == 0;
+	if (!is_root_dir)
+		return make_rooms(o, &who, false) ? privileges_drop_to(&who, err)
+						  : fail(err, "make the rooms of the scanners");
+	(void)unshare(CLONE_NEWNET);
+	(void)unshare(CLONE_NEWIPC);
+	if (!mount_rooms(o, &who) && !make_rooms(o, &who, true))
+		return fail(err, "make the rooms of the scanners");
+	return become(&who, err) && privileges_seal(err);
+}
+
+bool scratch_take_room(unsigned room, struct buf *err)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%u", room);
+	if (!is_root_dir)
+		return chdir(name) == 0 || fail(err, "enter the scanner's room");
+	if (chroot(name) != 0 || chdir("/") != 0)
+		return fail(err, "enter the scanner's room");
+	return set_capabilities(false) || fail(err, "give up the last capability");
+}
