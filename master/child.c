@@ -32,7 +32,8 @@ static bool place_descriptors(const struct child_resources *r)
 {
 	const int above = CHILD_FD_LISTEN + (int)r->listen_count;
 	enum { FIXED = CHILD_FD_LISTEN - CHILD_FD_CONFIG };
-	int fixed[FIXED] = {r->config_fd, r->segment_fd, r->lifeline_read_fd, r->inspect_fd};
+	int fixed[FIXED] = {r->config_fd, r->segment_fd, r->lifeline_read_fd, r->inspect_fd,
+			    r->scan_fd};
 	for (int i = 0; i < FIXED; i++)
 		if (fixed[i] >= 0 && (fixed[i] = fcntl(fixed[i], F_DUPFD_CLOEXEC, above)) < 0)
 			return false;
@@ -124,6 +125,7 @@ static int worker_child(const struct config *config, unsigned process, unsigned 
 	    .listen_count = listeners,
 	    .lifeline_fd = CHILD_FD_LIFELINE,
 	    .inspect_fd = CHILD_FD_INSPECT,
+	    .scan_fd = CHILD_FD_SCAN,
 	};
 	int status = worker_main(&start);
 	free(fds);
@@ -147,9 +149,49 @@ static int zygote_child(struct config *config)
 	_exit(zygote_run(&options));
 }
 
+/* Temporary files hold at most what is scanned, and some that are between two of them. */
+#define SCRATCH_SPARE (16U << 20)
+
+/* The zygote of the anti-virus inspectors; it keeps these values of the configuration. */
+static int antivirus_child(struct config *config, unsigned index)
+{
+	const struct clamav_settings *set = &config->clamav;
+	const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	const unsigned inspectors =
+	    zygote_inspectors(set->inspectors ? set->inspectors : (cores > 0 ? cores : 1));
+	char user[64], database[4096], state_dir[4096];
+	const struct zygote_scan scan = {
+	    .engine = {.database = database,
+		       .max_size = config_scan_size(config),
+		       .max_scan_size = set->max_scan_size,
+		       .max_files = (uint32_t)set->max_files,
+		       .max_depth = (uint32_t)set->max_depth,
+		       .time_ms = (uint32_t)(set->scan_time / 1000)},
+	    .rooms = {.rooms = inspectors,
+		      .bytes = set->max_scan_size + SCRATCH_SPARE,
+		      .user = {user, text_cstr(config->global.jail_user, user, sizeof(user))},
+		      .state_dir = state_dir,
+		      .index = index},
+	    .time_ms = (uint32_t)(set->scan_time / 1000),
+	};
+	const struct zygote_options options = {
+	    .inspectors = inspectors,
+	    .memory_bytes = set->memory,
+	    .user = scan.rooms.user,
+	    .serve_fd = CHILD_FD_INSPECT,
+	    .status_fd = CHILD_FD_SEGMENT,
+	    .scan = &scan,
+	};
+	text_cstr(set->database, database, sizeof(database));
+	text_cstr(config->global.state_dir, state_dir, sizeof(state_dir));
+	config_free(config);
+	close(CHILD_FD_CONFIG);
+	_exit(zygote_run(&options));
+}
+
 static enum role role_named(const char *name)
 {
-	static const enum role roles[] = {ROLE_WORKER, ROLE_KEEPER, ROLE_ZYGOTE};
+	static const enum role roles[] = {ROLE_WORKER, ROLE_KEEPER, ROLE_ZYGOTE, ROLE_ANTIVIRUS};
 	for (unsigned i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		if (strcmp(name, role_name(roles[i])) == 0)
 			return roles[i];
@@ -179,6 +221,8 @@ int child_main(int argc, char **argv)
 	switch (self.role) {
 	case ROLE_ZYGOTE:
 		return zygote_child(config);
+	case ROLE_ANTIVIRUS:
+		return antivirus_child(config, self.index);
 	case ROLE_WORKER:
 		status = worker_child(config, process, self.index, generation, listeners);
 		break;

@@ -7,9 +7,10 @@
 
 enum child_fd {
 	CHILD_FD_CONFIG = 3, /* the sealed bundle */
-	CHILD_FD_SEGMENT,    /* the zygote has its status page here, and never the segment */
+	CHILD_FD_SEGMENT,    /* a zygote has its status page here, and never the segment */
 	CHILD_FD_LIFELINE, /* read end of a pipe that only the master can write: EOF is its death */
-	CHILD_FD_INSPECT,  /* workers: the end that asks; the zygote: the one that serves */
+	CHILD_FD_INSPECT,  /* workers: the end that asks; a zygote: the one that serves */
+	CHILD_FD_SCAN,     /* workers: where the anti-virus inspectors are asked */
 	CHILD_FD_LISTEN,   /* the first of the listening sockets */
 };
 
@@ -33,6 +34,7 @@ struct child_resources {
 	int config_fd;
 	int lifeline_read_fd;
 	int inspect_fd;        /* -1: none */
+	int scan_fd;           /* -1: none */
 	const int *listen_fds; /* workers only */
 	size_t listen_count;
 };

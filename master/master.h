@@ -7,6 +7,7 @@
 
 #include "master/child.h"
 #include "master/listeners.h"
+#include "master/scanners.h"
 #include "master/state_dir.h"
 #include "master/version.h"
 
@@ -44,6 +45,7 @@ struct master {
 	/* Questions to the inspectors: workers ask on [0], inspectors serve [1].  Both ends stay
 	 * ours, so that what is queued outlives zygote and workers. */
 	int inspect_pair[2];
+	struct scanners scanners;
 	bool reload_wanted;
 	bool stopping;
 	int64_t

@@ -67,7 +67,8 @@ static bool prepare(struct master *m, const struct config *config)
 	char message[640];
 	struct buf err = buf_over(message, sizeof(message));
 	raise_descriptor_limit();
-	if (!open_signals(m) || pipe2(m->lifeline, O_CLOEXEC) != 0 || !open_inspect_pair(m)) {
+	if (!open_signals(m) || pipe2(m->lifeline, O_CLOEXEC) != 0 || !open_inspect_pair(m) ||
+	    !scanners_open(&m->scanners)) {
 		log_error("cannot start: %m");
 		return false;
 	}
@@ -127,8 +128,10 @@ static bool finished(struct master *m)
 	if (!m->stopping || m->old || !generation_gone(m->current) ||
 	    (m->next && !generation_gone(m->next)))
 		return false;
-	if (m->keeper.pid == 0 && m->zygote.pid == 0)
+	if (m->keeper.pid == 0 && m->zygote.pid == 0 && scanners_gone(&m->scanners))
 		return true;
+	if (!told_to_end)
+		scanners_stop(&m->scanners);
 	if (!told_to_end && m->keeper.pid != 0)
 		kill(m->keeper.pid, SIGTERM);
 	if (!told_to_end && m->zygote.pid != 0)
@@ -146,6 +149,7 @@ static void start_workers(struct master *m)
 	if (clock_mono_us() < m->workers_due_mono_us &&
 	    (!keeper || atomic_load(&keeper->heartbeat_boot_us) == 0))
 		return;
+	scanners_tick(m);
 	m->workers_due_mono_us = 0;
 	generation_start(m, m->current);
 }
@@ -162,7 +166,7 @@ static void say_ready(struct master *m)
 
 static bool busy(const struct master *m)
 {
-	return m->next || m->stopping || m->reload_wanted || !m->told_ready;
+	return m->next || m->stopping || m->reload_wanted || !m->told_ready || m->scanners.coming;
 }
 
 static bool restart_pending(const struct master *m)
@@ -192,9 +196,11 @@ static void supervise(struct master *m)
 		start_workers(m);
 		say_ready(m);
 		reload_continue(m);
+		scanners_continue(m);
 		supervise_restart(m);
 		if (clock_mono_us() >= next_tick) {
 			supervise_tick(m);
+			scanners_tick(m);
 			next_tick = clock_mono_us() + TICK_US;
 		}
 	}

@@ -12,6 +12,8 @@
 
 /* A child whose heartbeat stands still for so many ticks of a second is killed. */
 #define STILL_TICKS_MAX 10
+/* A database of millions of signatures is compiled in long steps. */
+#define LOAD_TICKS_MAX 60
 /* A child that lived this long is no quick death. */
 #define QUICK_DEATH_US   (60 * SECOND_US)
 #define BACKOFF_FIRST_US (SECOND_US / 10)
@@ -20,12 +22,17 @@
 void supervise_start_child(struct master *m, struct child *c, const struct generation *g)
 {
 	const bool worker = c->role == ROLE_WORKER, zygote = c->role == ROLE_ZYGOTE;
+	const bool scanner = c->role == ROLE_ANTIVIRUS;
 	const struct child_resources r = {
 	    .segment = &m->segment,
-	    .segment_fd = zygote ? m->zygote_status_fd : m->segment_fd,
-	    .inspect_fd = worker   ? m->inspect_pair[0]
-			  : zygote ? m->inspect_pair[1]
-				   : -1,
+	    .segment_fd = zygote    ? m->zygote_status_fd
+			  : scanner ? m->scanners.all[c->index].page_fd
+				    : m->segment_fd,
+	    .inspect_fd = worker    ? m->inspect_pair[0]
+			  : zygote  ? m->inspect_pair[1]
+			  : scanner ? m->scanners.pair[1]
+				    : -1,
+	    .scan_fd = worker ? m->scanners.pair[0] : -1,
 	    .config_fd = g->bundle_fd,
 	    .lifeline_read_fd = m->lifeline[0],
 	    .listen_fds = worker ? g->listen_fds : NULL,
@@ -56,7 +63,7 @@ static struct child *find_child(struct master *m, pid_t pid, struct generation *
 	*g = m->current;
 	if (m->zygote.pid == pid)
 		return &m->zygote;
-	return m->keeper.pid == pid ? &m->keeper : NULL;
+	return m->keeper.pid == pid ? &m->keeper : scanners_find(&m->scanners, pid);
 }
 
 static int64_t back_off(const struct child *c)
@@ -98,6 +105,10 @@ static void bury(struct master *m, struct child *c, struct generation *g, int st
 	segment_release_process(&m->segment, c->slot);
 	c->slot = NULL;
 	c->pid = 0;
+	if (c->role == ROLE_ANTIVIRUS) {
+		scanners_ended(m, c, status);
+		return;
+	}
 	if (expected && (m->stopping || c->role == ROLE_WORKER)) {
 		c->restart_at_mono_us = 0;
 		return;
@@ -128,7 +139,7 @@ void supervise_reap(struct master *m)
 	}
 }
 
-static void check_heartbeat(struct child *c)
+static void check_heartbeat(struct child *c, unsigned ticks_max)
 {
 	char name[32];
 	if (c->pid == 0)
@@ -139,10 +150,10 @@ static void check_heartbeat(struct child *c)
 		c->still_ticks = 0;
 		return;
 	}
-	if (++c->still_ticks < STILL_TICKS_MAX)
+	if (++c->still_ticks < ticks_max)
 		return;
-	log_error("%s (pid %d) has stood still for %d s: killed", child_name(c, name), (int)c->pid,
-		  STILL_TICKS_MAX);
+	log_error("%s (pid %d) has stood still for %u s: killed", child_name(c, name), (int)c->pid,
+		  ticks_max);
 	kill(c->pid, SIGKILL);
 	c->still_ticks = 0;
 }
@@ -156,7 +167,7 @@ static void restart_if_due(struct master *m, struct child *c, const struct gener
 static void tend(struct generation *g)
 {
 	for (size_t i = 0; g && i < g->worker_count; i++)
-		check_heartbeat(&g->workers[i]);
+		check_heartbeat(&g->workers[i], STILL_TICKS_MAX);
 	if (g && g->draining && clock_mono_us() > g->kill_at_mono_us && !generation_gone(g)) {
 		log_warn("generation %u has not ended within drain-timeout: killed", g->number);
 		g->kill_at_mono_us = clock_mono_us() + SECOND_US;
@@ -175,15 +186,21 @@ void supervise_restart(struct master *m)
 	restart_if_due(m, &m->zygote, g);
 }
 
+/* It has no segment to write into. */
+static void check_zygote(struct child *c, const struct zygote_status *page, unsigned ticks_max)
+{
+	if (c->slot)
+		atomic_store(&c->slot->heartbeat_boot_us, atomic_load(&page->heartbeat_boot_us));
+	check_heartbeat(c, ticks_max);
+}
+
 void supervise_tick(struct master *m)
 {
 	tend(m->current);
 	tend(m->next);
 	tend(m->old);
-	check_heartbeat(&m->keeper);
-	/* It has no segment to write into. */
-	if (m->zygote.slot)
-		atomic_store(&m->zygote.slot->heartbeat_boot_us,
-			     atomic_load(&m->zygote_status->heartbeat_boot_us));
-	check_heartbeat(&m->zygote);
+	check_heartbeat(&m->keeper, STILL_TICKS_MAX);
+	check_zygote(&m->zygote, m->zygote_status, STILL_TICKS_MAX);
+	for (unsigned i = 0; i < SCANNERS_MAX; i++)
+		check_zygote(&m->scanners.all[i].child, m->scanners.all[i].page, LOAD_TICKS_MAX);
 }

@@ -90,11 +90,20 @@ struct dnsbl {
 	size_t code_count;
 };
 
+/* Where a clamd listens; neither path nor port: nowhere. */
+struct clamd_address {
+	struct text path;
+	struct ip ip;
+	uint16_t port;
+};
+
 struct config {
 	struct arena arena; /* owns all of it */
 	struct text file;
 	struct global_settings global;
 	struct log_settings log;
+	struct clamav_settings clamav;
+	struct clamd_address clamd;
 	struct listener *listeners;
 	size_t listener_count;
 	struct route *routes;
@@ -127,6 +136,10 @@ void config_print(const struct config *c, FILE *out);
 /* The domain that a recipient belongs to: exact, then the longest "*." above it; NULL: not ours.
  * `name` is in lower-case A-label form. */
 const struct domain *config_domain(const struct config *c, struct text name);
+/* Is any mail scanned for viruses; by an engine of our own?  The largest message that may be. */
+bool config_wants_scans(const struct config *c);
+bool config_wants_engine(const struct config *c);
+uint64_t config_scan_size(const struct config *c);
 bool config_trusted(const struct config *c, const struct ip *ip);
 
 #endif

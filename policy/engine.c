@@ -112,6 +112,12 @@ static bool judges_message(enum check_id id, const struct settings *set)
 	return check_row(id)->phase == PHASE_MESSAGE;
 }
 
+/* Not asked where the message is refused anyway. */
+static bool is_costly(enum check_id id)
+{
+	return id == CHECK_antivirus;
+}
+
 struct decision engine_message(struct session *s)
 {
 	const struct settings *set = message_settings(s);
@@ -127,6 +133,8 @@ struct decision engine_message(struct session *s)
 			continue;
 		/* The verdict at MAIL was without the message. */
 		s->runs[id] = (struct check_run){0};
+		if (decided >= 0 && is_costly(id))
+			continue;
 		if (walk_verdict(s, id, set, roles, &now_us) && walk_refuses(s, id, set) &&
 		    decided < 0)
 			decided = (int)id;

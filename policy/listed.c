@@ -124,3 +124,27 @@ enum answer exemption_find(const struct session *s, enum check_id id, struct lis
 	note_hit(s, "exemption", q.matched, out);
 	return ANSWER_YES;
 }
+
+/* Lists hold names in lower case. */
+static enum answer find_signature(const struct session *s, struct text name, struct list_entry *out)
+{
+	const struct world *w = &s->world;
+	char *key = arena_alloc(check_arena(s), name.n + 1);
+
+	text_lower(name, key);
+	return w->ops->exemption(w->self, check_row(CHECK_antivirus)->name, LIST_SIGNATURE, NULL,
+				 text_make(key, name.n), out);
+}
+
+enum answer signature_ignored(const struct session *s, struct text name, struct list_entry *out)
+{
+	/* What the engine adds to names that are not of its makers. */
+	static const struct text unofficial = LIT(".UNOFFICIAL");
+	enum answer a = find_signature(s, name, out);
+
+	if (a == ANSWER_NO && text_iends(name, unofficial))
+		a = find_signature(s, text_make(name.p, name.n - unofficial.n), out);
+	if (a == ANSWER_YES)
+		note_hit(s, "signature", NULL, out);
+	return a;
+}

@@ -19,6 +19,10 @@ static inline struct verdict ban_unknown(void)
 	return undecided(LIT("the lists can't be read"));
 }
 
+/* Does the administrator ignore what the anti-virus engine calls so?  YES notes the hit, *out is
+ * the entry.  UNKNOWN: the lists can't be read. */
+enum answer signature_ignored(const struct session *s, struct text name, struct list_entry *out);
+
 /* Is the session exempt from the check: by client, host name, sender, sender's domain, login or
  * recipient (at the end of data: all recipients)?  YES notes the hit, *out is the entry.  UNKNOWN:
  * the lists can't be read. */

@@ -6,6 +6,7 @@
 #ifndef POLICY_WORLD_H
 #define POLICY_WORLD_H
 
+#include "policy/antivirus.h"
 #include "policy/spf.h"
 #include "shm/base/dns.h"
 #include "shm/event.h"
@@ -59,6 +60,10 @@ struct world_ops {
 	 * where nobody could tell.  Use spf_of(). */
 	void (*spf)(void *self, const struct session *s, enum spf_identity identity,
 		    struct spf_result *out);
+
+	/* Has the anti-virus engine look at the message; yields.  Fills in *out (texts in the
+	 * transaction's arena), whose code is SCAN_FAILED or SCAN_ABSENT where nobody looked. */
+	void (*scan)(void *self, const struct session *s, struct scan_result *out);
 
 	uint64_t (*counter_tag)(void *self, enum table_kind kind, struct text space,
 				const void *key, size_t n);

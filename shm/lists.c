@@ -8,8 +8,9 @@
 enum { DOMAIN_MAX = 253, LABEL_MAX = 63 };
 
 static const char *const key_names[LIST_KEYS] = {
-    [LIST_CLIENT] = "client",   [LIST_HOST] = "host",   [LIST_DOMAIN] = "domain",
-    [LIST_ADDRESS] = "address", [LIST_LOGIN] = "login", [LIST_RECIPIENT] = "recipient",
+    [LIST_CLIENT] = "client",       [LIST_HOST] = "host",   [LIST_DOMAIN] = "domain",
+    [LIST_ADDRESS] = "address",     [LIST_LOGIN] = "login", [LIST_RECIPIENT] = "recipient",
+    [LIST_SIGNATURE] = "signature",
 };
 
 const char *list_key_name(enum list_key k)
@@ -179,6 +180,16 @@ static bool normalize_login(struct text t, char *out, struct buf *err)
 	return true;
 }
 
+/* As the log shows it: printable, without spaces. */
+static bool normalize_signature(struct text t, char *out, struct buf *err)
+{
+	if (t.n == 0 || t.n > LIST_KEY_MAX || has_below(t, '!') || text_find(t, 0x7f) < t.n)
+		return refuse(err, t, "no name of a signature");
+	text_lower(t, out);
+	out[t.n] = '\0';
+	return true;
+}
+
 bool list_key_normalize(enum list_key kind, struct text t, char out[LIST_KEY_MAX + 1],
 			struct buf *err)
 {
@@ -197,6 +208,8 @@ bool list_key_normalize(enum list_key kind, struct text t, char out[LIST_KEY_MAX
 		return normalize_login(t, out, err);
 	case LIST_RECIPIENT:
 		return normalize_address(t, true, out, err);
+	case LIST_SIGNATURE:
+		return normalize_signature(t, out, err);
 	default:
 		return refuse(err, t, "of no known kind");
 	}

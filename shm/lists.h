@@ -19,6 +19,7 @@ enum list_key {
 	LIST_ADDRESS, /* of the sender */
 	LIST_LOGIN,
 	LIST_RECIPIENT, /* address, or @domain */
+	LIST_SIGNATURE, /* a name that an anti-virus engine gives; in exemptions only */
 	LIST_KEYS
 };
 const char *list_key_name(enum list_key k); /* "client", "host", ... */

@@ -14,6 +14,8 @@ const char *role_name(enum role role)
 		return "keeper";
 	case ROLE_ZYGOTE:
 		return "zygote";
+	case ROLE_ANTIVIRUS:
+		return "antivirus";
 	case ROLE_NONE:
 		break;
 	}
@@ -85,4 +87,15 @@ const char *metric_name(enum metric m)
 const char *metric_help(enum metric m)
 {
 	return METRICS[m].help;
+}
+
+const char *antivirus_state_name(enum antivirus_state s)
+{
+	static const char *const names[] = {
+	    [ANTIVIRUS_UNUSED] = "unused",   [ANTIVIRUS_NO_DATABASE] = "no database",
+	    [ANTIVIRUS_LOADING] = "loading", [ANTIVIRUS_READY] = "ready",
+	    [ANTIVIRUS_BROKEN] = "broken",
+	};
+
+	return names[s];
 }

@@ -19,13 +19,13 @@
 
 /* Raised at every change of a struct that stands in the segment (a new metric is noticed without).
  */
-#define SEGMENT_LAYOUT 2
+#define SEGMENT_LAYOUT 3
 /* Two generations of at most 64 workers, and the keeper and its like. */
 #define SEGMENT_PROCESSES            144
 #define SEGMENT_WORKERS_MAX          64
 #define SEGMENT_SESSIONS_PER_PROCESS 65536
 
-enum role { ROLE_NONE, ROLE_MASTER, ROLE_WORKER, ROLE_KEEPER, ROLE_ZYGOTE };
+enum role { ROLE_NONE, ROLE_MASTER, ROLE_WORKER, ROLE_KEEPER, ROLE_ZYGOTE, ROLE_ANTIVIRUS };
 const char *role_name(enum role role); /* "worker"; "none" for a number that is no role */
 
 enum metric {
@@ -75,6 +75,25 @@ struct rate_notes {
 	struct rate_note notes[RATE_NOTES];
 };
 
+/* What the master knows of the anti-virus engine. */
+enum antivirus_state {
+	ANTIVIRUS_UNUSED,      /* no check wants it, or a clamd is asked */
+	ANTIVIRUS_NO_DATABASE, /* the directory has none */
+	ANTIVIRUS_LOADING,     /* the first one: what is asked waits */
+	ANTIVIRUS_READY,
+	ANTIVIRUS_BROKEN, /* the database there is can't be used, and there was none before */
+};
+const char *antivirus_state_name(enum antivirus_state s); /* "no database" */
+
+struct antivirus_note {
+	_Atomic uint32_t state;
+	_Atomic uint32_t signatures, version; /* of the database in force */
+	_Atomic int64_t built_wall_s;         /* 0: not known */
+	_Atomic int64_t loaded_wall_us;
+	_Atomic int64_t
+	    failed_wall_us; /* a newer database that can't be used is there, since; 0: none */
+};
+
 struct segment_header {
 	char magic[8]; /* "gatepost" */
 	uint32_t layout;
@@ -95,6 +114,7 @@ struct segment_header {
 	_Atomic uint32_t keeper_asleep;
 	_Atomic uint32_t counters_restored; /* shm/snapshot.h */
 	struct rate_notes notes;
+	struct antivirus_note antivirus;
 };
 
 struct segment {

@@ -280,9 +280,11 @@ static struct resolver *open_resolver(const struct worker *w, struct buf *err)
 static bool open_inspect(struct worker *w)
 {
 	const struct inspect_options o = {.fd = w->start->inspect_fd};
+	const struct inspect_options scan = {.fd = w->start->scan_fd};
 
 	w->smtp.inspect = inspect_open(w->loop, &o);
-	return w->smtp.inspect != NULL;
+	w->smtp.scanners = inspect_open(w->loop, &scan);
+	return w->smtp.inspect && w->smtp.scanners;
 }
 
 /* While we still are root: Maildirs and the state directory may lie where only root gets to. */
@@ -398,6 +400,7 @@ static void worker_close(struct worker *w)
 	routes_close(w->smtp.routes);
 	resolver_close(w->smtp.resolver);
 	inspect_close(w->smtp.inspect);
+	inspect_close(w->smtp.scanners);
 	offload_free(w->offload);
 	worker_world_close(&w->world);
 	close(w->spool.dir_fd);

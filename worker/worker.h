@@ -15,6 +15,7 @@ struct worker_start {
 	const int *listen_fds;
 	size_t listen_count;
 	int inspect_fd;  /* where questions are asked (worker/inspect/ask.h); -1: nowhere */
+	int scan_fd;     /* the same for the anti-virus inspectors; -1: nowhere */
 	int lifeline_fd; /* end of file: the master is gone; stop accepting, drain, end */
 };
 

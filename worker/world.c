@@ -5,6 +5,7 @@
 #include "shm/base/log.h"
 #include "shm/keeper.h"
 #include "worker/smtp/inspection.h"
+#include "worker/smtp/scan.h"
 #include "worker/smtp/session.h"
 
 #include <stdlib.h>
@@ -117,6 +118,12 @@ static void spf(void *self, const struct session *s, enum spf_identity identity,
 	smtp_ask_spf(smtp_session_of(s), identity, out);
 }
 
+static void scan(void *self, const struct session *s, struct scan_result *out)
+{
+	(void)self;
+	smtp_scan(smtp_session_of(s), out);
+}
+
 static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
 			    size_t n)
 {
@@ -171,6 +178,7 @@ static const struct world_ops ops = {
     .dns_start = dns_ask,
     .dns_await = dns_answer,
     .spf = spf,
+    .scan = scan,
     .counter_tag = counter_tag,
     .counter_read = counter_read,
     .counter_update = counter_update,

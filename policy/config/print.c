@@ -145,6 +145,8 @@ void config_print(const struct config *c, FILE *out)
 	print_options(c, settings_groups, &c->global, "", out);
 	fputs("\nlog {\n", out);
 	print_options(c, config_group("log"), &c->log, "\t", out);
+	fputs("}\n\nclamav {\n", out);
+	print_options(c, config_group("clamav"), &c->clamav, "\t", out);
 	fputs("}\n", out);
 	for (size_t i = 0; i < c->listener_count; i++) {
 		print_titled(c, "listener", c->listeners[i].set.name, &c->listeners[i].set, out);

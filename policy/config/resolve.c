@@ -221,6 +221,8 @@ void config_resolve(struct loading *l)
 
 	resolve_global(l);
 	config_fill(l, log, config_next_section(l, log, NULL), &l->config->log, false);
+	config_fill(l, config_group("clamav"), config_next_section(l, config_group("clamav"), NULL),
+		    &l->config->clamav, false);
 	resolve_checks(l);
 	config_resolve_listeners(l);
 	config_resolve_routes(l);
@@ -228,4 +230,5 @@ void config_resolve(struct loading *l)
 	config_resolve_domains(l);
 	config_resolve_limits(l);
 	config_resolve_dnsbls(l);
+	config_resolve_antivirus(l);
 }

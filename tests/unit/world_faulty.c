@@ -267,6 +267,29 @@ static void ask_spf(void *self, const struct session *s, enum spf_identity ident
 	out->passes_nobody = out->code == SPF_FAIL && faulty_chance(w, 128);
 }
 
+static void ask_scan(void *self, const struct session *s, struct scan_result *out)
+{
+	static const struct scan_match matches[] = {
+	    {SCAN_SIGNATURE, LIT("Win.Test.EICAR_HDB-1")},
+	    {SCAN_PUA, LIT("PUA.Win.Tool.X")},
+	    {SCAN_LIMITS, LIT("Heuristics.Limits.Exceeded.MaxFiles")},
+	    {SCAN_TIME, LIT("Heuristics.Limits.Exceeded.MaxScanTime")},
+	};
+	struct faulty_world *w = self;
+
+	(void)s;
+	pass_time(w);
+	if (w->meanwhile)
+		w->meanwhile(w->meanwhile_arg);
+	*out = (struct scan_result){.code = SCAN_DONE};
+	if (faulty_chance(w, w->unknown)) {
+		out->code = (enum scan_code)faulty_below(w, SCAN_DONE);
+		out->reason = LIT("nobody looked");
+	} else if (faulty_chance(w, 32)) {
+		out->matches[out->match_count++] = matches[faulty_below(w, 4)];
+	}
+}
+
 static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
 			    size_t n)
 {
@@ -364,6 +387,7 @@ const struct world_ops faulty_ops = {
     .hop_takes = hop_takes,
     .hop_carries_utf8 = hop_carries_utf8,
     .spf = ask_spf,
+    .scan = ask_scan,
     .dns_start = dns_start,
     .dns_await = dns_await,
     .counter_tag = counter_tag,

@@ -238,6 +238,15 @@ static const struct dns_answer *dns_await(void *self, const struct session *s, s
 	return &d->answer;
 }
 
+static void ask_scan(void *self, const struct session *s, struct scan_result *out)
+{
+	struct world_table *w = self;
+
+	(void)s;
+	w->scans_asked++;
+	*out = w->scan;
+}
+
 static const struct world_ops ops = {
     .boot_us = boot_us,
     .wall_us = wall_us,
@@ -249,6 +258,7 @@ static const struct world_ops ops = {
     .hop_takes = hop_takes,
     .hop_carries_utf8 = hop_carries_utf8,
     .spf = ask_spf,
+    .scan = ask_scan,
     .dns_start = dns_start,
     .dns_await = dns_await,
     .counter_tag = counter_tag,
@@ -389,6 +399,7 @@ void fixture_init(struct fixture *f)
 	f->world.wall_us = INT64_C(1700000000000000);
 	f->world.next_random = 1;
 	f->world.hop_answer = ANSWER_YES;
+	f->world.scan.code = SCAN_DONE;
 	f->world.spf[SPF_MAILFROM].code = f->world.spf[SPF_HELO].code = SPF_NONE;
 	f->config.global.hostname = LIT("mx1.example.net");
 	f->config.global.recipient_delimiter = LIT("+");

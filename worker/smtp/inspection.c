@@ -6,6 +6,8 @@
 #include "worker/inspect/spf_record.h"
 #include "worker/smtp/session.h"
 
+#include <unistd.h>
+
 /* An inspector's own time, and that of the queue, beside the DNS. */
 #define INSPECTION_US (5 * SECOND_US)
 
@@ -37,6 +39,20 @@ struct inspect_outcome smtp_inspect(struct smtp_session *ss, struct inspect_requ
 		metric_add(sv->slot, METRIC_inspections_failed, 1);
 	metric_add(sv->slot, METRIC_inspector_deaths, out.deaths);
 	return out;
+}
+
+int smtp_message_fd(struct smtp_session *ss)
+{
+	if (ss->message_fd < 0)
+		ss->message_fd = spool_share(ss->spool);
+	return ss->message_fd;
+}
+
+void smtp_message_fd_close(struct smtp_session *ss)
+{
+	if (ss->message_fd >= 0)
+		close(ss->message_fd);
+	ss->message_fd = -1;
 }
 
 enum { SPF_BODY_MAX = 4096 };

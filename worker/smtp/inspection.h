@@ -12,6 +12,11 @@ struct smtp_session;
  * transaction, in whose arena the outcome stands. */
 struct inspect_outcome smtp_inspect(struct smtp_session *ss, struct inspect_request rq);
 
+/* A descriptor through which an inspector can read the transaction's message, made once and closed
+ * when it has been judged.  -1 with errno.  May yield. */
+int smtp_message_fd(struct smtp_session *ss);
+void smtp_message_fd_close(struct smtp_session *ss);
+
 /* world_ops.spf. */
 void smtp_ask_spf(struct smtp_session *ss, enum spf_identity identity, struct spf_result *out);
 

@@ -1,6 +1,7 @@
 /* Receiving a message and passing it on: what DATA and BDAT have in common. */
 #include "shm/base/clock.h"
 #include "worker/smtp/deadlines.h"
+#include "worker/smtp/inspection.h"
 #include "worker/smtp/received.h"
 #include "worker/smtp/reply.h"
 #include "worker/smtp/session_log.h"
@@ -53,8 +54,11 @@ static struct decision judge(struct smtp_session *ss)
 
 	tx->size = spool_size(ss->spool);
 	tx->bare_newlines = ss->intake.body.bare;
-	const struct decision d = judge_limits(ss);
-	return d.refused ? d : engine_message(&ss->s);
+	struct decision d = judge_limits(ss);
+	if (!d.refused)
+		d = engine_message(&ss->s);
+	smtp_message_fd_close(ss);
+	return d;
 }
 
 /* Hands it on; the hop's answer is ours. */

@@ -32,7 +32,8 @@ struct smtp_server {
 	struct world world;
 	struct routes *routes;
 	struct resolver *resolver;
-	struct inspect *inspect; /* NULL: nobody can be asked */
+	struct inspect *inspect;  /* NULL: nobody can be asked */
+	struct inspect *scanners; /* the same for the anti-virus inspectors */
 	struct spool_place *spool_place;
 
 	struct smtp_texts texts;

@@ -163,7 +163,8 @@ static void session_open(struct smtp_session *ss, const struct smtp_arrival *a)
 {
 	struct smtp_server *sv = a->server;
 
-	*ss = (struct smtp_session){.server = sv, .slot = -1, .task = task_current()};
+	*ss = (struct smtp_session){
+	    .server = sv, .slot = -1, .message_fd = -1, .task = task_current()};
 	arena_init(&ss->arena, no_memory, ss);
 	ss->s = (struct session){.arena = &ss->arena,
 				 .world = sv->world,

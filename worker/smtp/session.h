@@ -62,6 +62,7 @@ struct smtp_session {
 	struct delivery *delivery; /* of the transaction; NULL: not opened */
 	const struct route *delivery_route;
 	struct spool *spool;
+	int message_fd; /* of the spool, for inspectors (smtp_message_fd()); -1: none */
 	struct lookups lookups;
 	int slot; /* in the segment, -1: none */
 	enum smtp_state state;

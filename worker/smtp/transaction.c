@@ -1,4 +1,5 @@
 /* The transaction of a session: from MAIL to its end. */
+#include "worker/smtp/inspection.h"
 #include "worker/smtp/reply.h"
 #include "worker/smtp/session_log.h"
 
@@ -39,6 +40,7 @@ void smtp_transaction_end(struct smtp_session *ss)
 	if (!ss->over)
 		ss->log.would = engine_would(&ss->s);
 	session_log_message(ss);
+	smtp_message_fd_close(ss);
 	ss->spool = NULL;
 	spool_free(spool);
 	drop_delivery(ss);
