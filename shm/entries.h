@@ -19,10 +19,23 @@
 #define ENTRY_KEY_MAX (SCOPE_MAX + 2 + LIST_KEY_MAX)
 
 struct entry_counts {
-	uint64_t kinds[LIST_KEYS];
+	uint64_t first_kinds[LIST_SIGNATURE];
 	uint64_t length4[33]; /* networks of IPv4, by the length as it is shown */
 	uint64_t length6[129];
+	/* What came later stands here: a store of before has less. */
+	uint64_t later_kinds[LIST_KEYS - LIST_SIGNATURE];
 };
+
+static inline uint64_t *entry_count_of(struct entry_counts *c, enum list_key kind)
+{
+	return kind < LIST_SIGNATURE ? &c->first_kinds[kind]
+				     : &c->later_kinds[kind - LIST_SIGNATURE];
+}
+
+static inline uint64_t entry_count(const struct entry_counts *c, enum list_key kind)
+{
+	return kind < LIST_SIGNATURE ? c->first_kinds[kind] : c->later_kinds[kind - LIST_SIGNATURE];
+}
 
 /* One of the two lists, as of one state of the store. */
 struct entry_memo {

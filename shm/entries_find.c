@@ -86,7 +86,7 @@ enum answer entries_find(struct store *st, enum store_db db, const char *const s
 
 	if (!memo)
 		return ANSWER_UNKNOWN;
-	if (memo->counts.kinds[kind] == 0 || (kind == LIST_CLIENT && !ip))
+	if (entry_count(&memo->counts, kind) == 0 || (kind == LIST_CLIENT && !ip))
 		return ANSWER_NO;
 	MDB_txn *txn = store_read_begin(st);
 

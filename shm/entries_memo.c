@@ -16,8 +16,8 @@ static int counts_get(MDB_txn *txn, enum store_db db, struct entry_counts *out)
 	int rc = store_get(txn, DB_SUMMARY, counts_name(db), &value);
 
 	memset(out, 0, sizeof(*out));
-	if (rc == 0 && value.n == sizeof(*out))
-		memcpy(out, value.p, sizeof(*out));
+	if (rc == 0 && value.n <= sizeof(*out))
+		memcpy(out, value.p, value.n);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -31,7 +31,7 @@ int entries_count(MDB_txn *txn, enum store_db db, struct text key, int delta)
 		return rc;
 	if (!entry_key_read(key, NULL, &e))
 		return EINVAL;
-	c.kinds[e.kind] += (uint64_t)delta;
+	*entry_count_of(&c, e.kind) += (uint64_t)delta;
 	if (e.kind == LIST_CLIENT && e.net.bits >= 96 && ip_is4(&e.net.ip))
 		c.length4[e.net.bits - 96] += (uint64_t)delta;
 	else if (e.kind == LIST_CLIENT)

@@ -33,7 +33,7 @@ bool exemptions_none(struct store *st)
 	if (!memo)
 		return false;
 	for (int i = 0; i < LIST_KEYS; i++) {
-		if (memo->counts.kinds[i] > 0)
+		if (entry_count(&memo->counts, (enum list_key)i) > 0)
 			return false;
 	}
 	return true;

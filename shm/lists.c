@@ -8,9 +8,9 @@
 enum { DOMAIN_MAX = 253, LABEL_MAX = 63 };
 
 static const char *const key_names[LIST_KEYS] = {
-    [LIST_CLIENT] = "client",       [LIST_HOST] = "host",   [LIST_DOMAIN] = "domain",
-    [LIST_ADDRESS] = "address",     [LIST_LOGIN] = "login", [LIST_RECIPIENT] = "recipient",
-    [LIST_SIGNATURE] = "signature",
+    [LIST_CLIENT] = "client",       [LIST_HOST] = "host",           [LIST_DOMAIN] = "domain",
+    [LIST_ADDRESS] = "address",     [LIST_LOGIN] = "login",         [LIST_RECIPIENT] = "recipient",
+    [LIST_SIGNATURE] = "signature", [LIST_EXTENSION] = "extension",
 };
 
 const char *list_key_name(enum list_key k)
@@ -190,6 +190,32 @@ static bool normalize_signature(struct text t, char *out, struct buf *err)
 	return true;
 }
 
+/* "*.exe", ".exe" and "exe" are the same; "@example.net" behind it is the recipients' domain. */
+static bool normalize_extension(struct text t, char *out, struct buf *err)
+{
+	const size_t at = text_find(t, '@');
+	struct text extension = text_make(t.p, at);
+	char domain[LIST_KEY_MAX + 1] = "";
+
+	if (extension.n > 0 && extension.p[0] == '*')
+		extension = text_make(extension.p + 1, extension.n - 1);
+	if (extension.n > 0 && extension.p[0] == '.')
+		extension = text_make(extension.p + 1, extension.n - 1);
+	if (extension.n == 0 || extension.n > LIST_EXTENSION_MAX || has_below(extension, '!') ||
+	    text_find(extension, '.') < extension.n || !is_ascii(extension))
+		return refuse(err, t, "no extension of a file's name");
+	if (at < t.n && !normalize_domain(text_make(t.p + at + 1, t.n - at - 1), domain))
+		return refuse(err, t, "what follows the @ is no domain name");
+	/* 32 bytes and 253 at most: there is room */
+	struct buf b = buf_over(out, LIST_KEY_MAX + 1);
+
+	buf_text(&b, extension);
+	text_lower(extension, out);
+	if (at < t.n)
+		buf_printf(&b, "@%s", domain);
+	return true;
+}
+
 bool list_key_normalize(enum list_key kind, struct text t, char out[LIST_KEY_MAX + 1],
 			struct buf *err)
 {
@@ -210,6 +236,8 @@ bool list_key_normalize(enum list_key kind, struct text t, char out[LIST_KEY_MAX
 		return normalize_address(t, true, out, err);
 	case LIST_SIGNATURE:
 		return normalize_signature(t, out, err);
+	case LIST_EXTENSION:
+		return normalize_extension(t, out, err);
 	default:
 		return refuse(err, t, "of no known kind");
 	}

@@ -20,14 +20,16 @@ enum list_key {
 	LIST_LOGIN,
 	LIST_RECIPIENT, /* address, or @domain */
 	LIST_SIGNATURE, /* a name that an anti-virus engine gives; in exemptions only */
+	LIST_EXTENSION, /* of a file's name: exe, or for one recipient domain exe@example.net */
 	LIST_KEYS
 };
 const char *list_key_name(enum list_key k); /* "client", "host", ... */
 bool list_key_find(struct text name, enum list_key *out);
 
-#define LIST_KEY_MAX    320
-#define LIST_REASON_MAX 400
-#define LIST_BY_MAX     64
+#define LIST_KEY_MAX       320
+#define LIST_EXTENSION_MAX 32
+#define LIST_REASON_MAX    400
+#define LIST_BY_MAX        64
 
 struct list_entry {
 	enum list_key kind;
