@@ -111,7 +111,6 @@ enum mime_limit {
 	MIME_LIMIT_NAMES = 1 << 2,      /* names of files, all readings */
 	MIME_LIMIT_NAME_BYTES = 1 << 3, /* a name, or a field that may hold one */
 	MIME_LIMIT_READINGS = 1 << 4,   /* boundaries, or parts that overlap */
-	MIME_LIMIT_TNEF = 1 << 5,       /* a winmail.dat that can't be read through */
 };
 /* "nested too deep", "too many parts": the first of the bits. */
 const char *mime_limit_text(unsigned limits);
@@ -122,6 +121,7 @@ enum mime_opaque {
 	MIME_OPAQUE_SIGNED = 1 << 1,    /* S/MIME whose content is inside of the signature */
 	MIME_OPAQUE_PARTIAL = 1 << 2,   /* message/partial: a piece of another message */
 	MIME_OPAQUE_EXTERNAL = 1 << 3,  /* message/external-body: elsewhere */
+	MIME_OPAQUE_TNEF = 1 << 4,      /* a winmail.dat that can't be read through */
 };
 const char *mime_opaque_text(unsigned opaque);
 

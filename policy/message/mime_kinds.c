@@ -115,6 +115,7 @@ const char *mime_opaque_text(unsigned opaque)
 	    "inside of a signature (S/MIME)",
 	    "a piece of another message (message/partial)",
 	    "a reference to content elsewhere (message/external-body)",
+	    "a winmail.dat that can't be read through",
 	};
 
 	return text_of_bit(opaque, texts, sizeof(texts) / sizeof(texts[0]));
