@@ -198,6 +198,8 @@ install: all man
 	install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man8/
 	[ -e $(DESTDIR)$(SYSCONF)/gatepost/gatepost.conf ] || \
 		install -m 640 etc/gatepost.conf $(DESTDIR)$(SYSCONF)/gatepost/gatepost.conf
+	[ -e $(DESTDIR)$(SYSCONF)/gatepost/extensions ] || \
+		install -m 644 etc/extensions $(DESTDIR)$(SYSCONF)/gatepost/extensions
 	sed 's,@PREFIX@,$(PREFIX),' etc/gatepostd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/gatepostd.service
 	install -m 644 etc/gatepostd.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/gatepostd.socket
 

@@ -104,6 +104,8 @@ bool check_same_options(enum check_id id, const struct settings *a, const struct
 	if (rows[id].settings_size > skip && memcmp(group_of(id, a) + skip, group_of(id, b) + skip,
 						    rows[id].settings_size - skip) != 0)
 		return false;
+	if (id == CHECK_attachment)
+		return a->extensions == b->extensions;
 	return id != CHECK_subject || a->subject_patterns == b->subject_patterns;
 }
 

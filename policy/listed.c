@@ -148,3 +148,16 @@ enum answer signature_ignored(const struct session *s, struct text name, struct 
 		note_hit(s, "signature", NULL, out);
 	return a;
 }
+
+enum answer exemption_find_key(const struct session *s, enum check_id id, enum list_key kind,
+			       struct text key, struct list_entry *out)
+{
+	struct question q = {.s = s, .check = check_row(id)->name, .out = out};
+
+	if (s->world.ops->no_exemptions(s->world.self))
+		return ANSWER_NO;
+	if (!exempt(&q, kind, key))
+		return q.unknown ? ANSWER_UNKNOWN : ANSWER_NO;
+	note_hit(s, "exemption", q.matched, out);
+	return ANSWER_YES;
+}

@@ -28,4 +28,9 @@ enum answer signature_ignored(const struct session *s, struct text name, struct 
  * the lists can't be read. */
 enum answer exemption_find(const struct session *s, enum check_id id, struct list_entry *out);
 
+/* Is that key exempt from the check (or from all)?  For what isn't who sends or receives: the
+ * extension of a file.  YES notes the hit. */
+enum answer exemption_find_key(const struct session *s, enum check_id id, enum list_key kind,
+			       struct text key, struct list_entry *out);
+
 #endif

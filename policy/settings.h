@@ -73,6 +73,7 @@ struct settings {
 	const struct global_settings *global;
 	/* Options with a compiled form: made at load, never per message. */
 	struct pattern_list *subject_patterns;
+	const struct extension_list *extensions; /* policy/extensions.h */
 };
 
 /* The words of a CHOICE as indexes: enum global_bare_newline { ... } would be one enum a setting;

@@ -32,7 +32,7 @@ static const struct route *domain_route(struct loading *l, const struct raw_sect
 static const struct settings *domain_settings(struct loading *l, const struct raw_section *s)
 {
 	struct settings *own = NULL;
-	const struct raw_section *subject = NULL;
+	const struct raw_section *subject = NULL, *attachment = NULL;
 
 	for (const struct raw_section *check = s->next; check && check->parent == s;
 	     check = check->next) {
@@ -46,6 +46,8 @@ static const struct settings *domain_settings(struct loading *l, const struct ra
 		config_check_mode(l, g, check, own);
 		if (settings_name_is(LIT("subject"), g->name))
 			subject = check;
+		if (settings_name_is(LIT("attachment"), g->name))
+			attachment = check;
 		if (settings_name_is(LIT("relay"), g->name) &&
 		    !text_eq(own->relay.route, l->config->base.relay.route))
 			config_mistake(
@@ -56,6 +58,8 @@ static const struct settings *domain_settings(struct loading *l, const struct ra
 	}
 	if (subject)
 		config_compile(l, own, subject);
+	if (attachment)
+		config_compile_extensions(l, own, attachment);
 	return own ? own : &l->config->base;
 }
 

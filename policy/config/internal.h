@@ -163,6 +163,9 @@ struct raw_section *config_next_section(struct loading *l, const struct group_ro
 					const struct raw_section *s);
 /* The patterns of `set` compiled; the list belongs to the configuration. */
 void config_compile(struct loading *l, struct settings *set, const struct raw_section *section);
+/* --- extensions.c: the list of `set`, in the configuration's arena */
+void config_compile_extensions(struct loading *l, struct settings *set,
+			       const struct raw_section *section);
 /* "a.b.c.d:port", "[v6]:port"; `fallback` is the port where none is written, 0: one has to be. */
 bool config_split_port(struct text t, uint16_t fallback, struct text *host, uint16_t *port);
 

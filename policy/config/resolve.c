@@ -200,6 +200,8 @@ static void resolve_checks(struct loading *l)
 		config_check_mode(l, g, s, base);
 	}
 	config_compile(l, base, config_next_section(l, config_group("subject"), NULL));
+	config_compile_extensions(l, base,
+				  config_next_section(l, config_group("attachment"), NULL));
 }
 
 static void resolve_relay(struct loading *l)

@@ -388,6 +388,11 @@ static void default_settings(struct fixture *f)
 	set->dictionary_attack.share = 50;
 	set->dictionary_attack.block = INT64_C(3600) * 1000000;
 	set->unknown_recipient.unknown = UNKNOWN_LIVE;
+	set->attachment.content = MODE_ENFORCE;
+	set->attachment.limits = LIMITS_REFUSE;
+	set->attachment.max_depth = 50;
+	set->attachment.max_parts = 1000;
+	set->attachment.max_names = 2000;
 	set->invalid_headers.malformed = MODE_MONITOR;
 	set->invalid_headers.raw_8bit = MODE_OFF;
 }

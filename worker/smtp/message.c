@@ -1,4 +1,5 @@
 /* Receiving a message and passing it on: what DATA and BDAT have in common. */
+#include "policy/attachment.h"
 #include "shm/base/clock.h"
 #include "worker/smtp/deadlines.h"
 #include "worker/smtp/inspection.h"
@@ -17,11 +18,17 @@ static void keep(void *arg, const char *p, size_t n)
 		in->too_big = true;
 	if (!in->too_big && in->spooled == SPOOL_OK)
 		in->spooled = spool_append(ss->spool, p, n);
+	if (in->mime && !in->too_big)
+		mime_feed(in->mime, p, n);
 }
 
 bool smtp_intake_begin(struct smtp_session *ss, bool dots)
 {
+	struct mime_bounds bounds;
+
 	ss->intake = (struct intake){.spooled = SPOOL_OK};
+	if (attachment_wants_parts(&ss->s, &bounds))
+		ss->intake.mime = mime_begin(&ss->tx.arena, &bounds);
 	body_init(&ss->intake.body, dots, keep, ss);
 	deadline_message(ss, &ss->intake.rate);
 	ss->spool = spool_new(ss->server->spool_place);
@@ -55,6 +62,8 @@ static struct decision judge(struct smtp_session *ss)
 	tx->size = spool_size(ss->spool);
 	tx->bare_newlines = ss->intake.body.bare;
 	struct decision d = judge_limits(ss);
+	if (!d.refused && ss->intake.mime)
+		tx->parts = mime_end(ss->intake.mime);
 	if (!d.refused)
 		d = engine_message(&ss->s);
 	smtp_message_fd_close(ss);

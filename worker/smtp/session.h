@@ -46,6 +46,7 @@ struct intake {
 	uint64_t received; /* bytes from the client */
 	uint64_t kept;     /* canonical bytes so far */
 	bool too_big;
+	struct mime *mime; /* its parts, as they come; NULL: no check needs them */
 	enum spool_result spooled;
 };
 

@@ -1,0 +1,35 @@
+/* Lists of extensions. */
+#include "policy/extensions.h"
+
+#include <stdlib.h>
+
+void extensions_add(struct extension_list *list, const struct extension *e, struct arena *a)
+{
+	if (list->n == list->capacity) {
+		const size_t capacity = list->capacity ? list->capacity * 2 : 64;
+		struct extension *v = arena_alloc(a, capacity * sizeof(*v));
+
+		if (list->n > 0)
+			memcpy(v, list->v, list->n * sizeof(*v));
+		list->v = v;
+		list->capacity = capacity;
+	}
+	list->v[list->n++] = *e;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+void extensions_sort(struct extension_list *list)
+{
+	if (list->n > 0)
+		qsort(list->v, list->n, sizeof(list->v[0]), compare);
+}
+
+bool extensions_have(const struct extension_list *list, const char *extension)
+{
+	return list && list->n > 0 &&
+	       bsearch(extension, list->v, list->n, sizeof(list->v[0]), compare) != NULL;
+}
