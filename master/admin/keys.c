@@ -87,6 +87,11 @@ bool tool_parse_key(const char *typed, struct list_entry *e)
 	}
 	if (!split_kind(text_of(typed), &e->kind, &key))
 		return false;
+	if (e->kind == LIST_SIGNATURE) {
+		tool_fail(EXIT_WRONG, "\"%s\": a signature is no sender: see gatepost signature",
+			  typed);
+		return false;
+	}
 	if (!list_key_normalize(e->kind, key, e->key, &err)) {
 		tool_fail(EXIT_WRONG, "%s", message);
 		return false;

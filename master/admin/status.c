@@ -1,5 +1,6 @@
 /* gatepost status: the process tree, sessions, sums.  Exit status 1 if no daemon runs. */
 #include "master/admin/output.h"
+#include "master/admin/status_antivirus.h"
 #include "master/admin/status_lists.h"
 #include "master/admin/status_refused.h"
 #include "master/admin/tool.h"
@@ -156,6 +157,8 @@ static void print_json(const struct tool *t, const struct refused_by *refused, i
 	refused_print_json(refused);
 	fputs(",\n \"dns_lists\": ", stdout);
 	lists_print(t);
+	fputs(",\n \"antivirus\": ", stdout);
+	antivirus_print(t);
 	fputs(",\n \"processes\": ", stdout);
 	print_processes(s, up_us, true);
 	puts("}");
@@ -175,6 +178,7 @@ static const struct {
     {"sessions refused", METRIC_sessions_refused, false},
     {"DNS lists switched off", METRIC_dnsbl_switched_off, false},
     {"next-hop failures", METRIC_hop_failures, false},
+    {"messages not scanned", METRIC_scans_failed, false},
     {"events dropped", METRIC_events_dropped, false},
 };
 
@@ -257,6 +261,7 @@ static int status_show(struct tool *t, int argc, char **argv)
 	print_processes(s, up_us, false);
 	print_rates(s);
 	refused_print(&refused);
+	antivirus_print(t);
 	lists_print(t);
 	return EXIT_YES;
 }

@@ -58,6 +58,7 @@ struct command {
 /* All commands: one after the other, the last without a group. */
 extern const struct command ban_commands[];
 extern const struct command exempt_commands[];
+extern const struct command signature_commands[];
 extern const struct command recipient_commands[];
 extern const struct command explain_commands[];
 extern const struct command limits_commands[];

@@ -123,6 +123,22 @@ def bomb(size, levels=1):
     return data
 
 
+def many(n):
+    """An archive of n small files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as z:
+        for i in range(n):
+            z.writestr(f"{i}.txt", f"file {i}")
+    return out.getvalue()
+
+
+def two(first, second):
+    """Two attachments."""
+    parts = b"".join(b"--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+                     encoded(data) for data in (first, second))
+    return HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + parts + b"--b--\r\n"
+
+
 # Each way in which a mail can carry a file, by name.
 CARRIERS = {
     "base64": lambda: mail(encoded(EICAR)),
