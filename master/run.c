@@ -183,7 +183,9 @@ static void supervise(struct master *m)
 	while (!finished(m)) {
 		struct pollfd fds[] = {{.fd = m->signal_fd, .events = POLLIN},
 				       {.fd = m->control_fd, .events = POLLIN}};
-		int64_t left_ms = (next_tick - clock_mono_us()) / 1000 + 1;
+		int64_t next = scanners_next_mono_us(&m->scanners);
+		int64_t left_ms =
+		    ((next < next_tick ? next : next_tick) - clock_mono_us()) / 1000 + 1;
 		if (left_ms < 0)
 			left_ms = 0;
 		if ((busy(m) || restart_pending(m)) && left_ms > BUSY_POLL_MS)
@@ -196,11 +198,10 @@ static void supervise(struct master *m)
 		start_workers(m);
 		say_ready(m);
 		reload_continue(m);
-		scanners_continue(m);
+		scanners_tick(m);
 		supervise_restart(m);
 		if (clock_mono_us() >= next_tick) {
 			supervise_tick(m);
-			scanners_tick(m);
 			next_tick = clock_mono_us() + TICK_US;
 		}
 	}

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#define LOOK_US      (SECOND_US / 2)
+#define SETTLE_US    (SECOND_US / 5)
 #define QUEUE_BYTES  (8 << 20)
 #define RETRY_US     (60 * SECOND_US)
 #define COMPLAIN_US  (3600 * SECOND_US)
@@ -136,7 +138,7 @@ static void begin_service(struct master *m, struct scanner *one)
 		 info->version);
 }
 
-void scanners_continue(struct master *m)
+static void take_over(struct master *m)
 {
 	struct scanners *s = &m->scanners;
 
@@ -264,30 +266,45 @@ static bool is_due(const struct scanners *s, const struct database_look *look, c
 	return !same(look, &s->loaded) || !s->serving;
 }
 
-void scanners_tick(struct master *m)
+static void look(struct master *m)
 {
 	struct scanners *s = &m->scanners;
 	const struct config *c = m->current->config;
-	struct database_look look;
+	struct database_look found;
 	char options[sizeof(s->options)];
 	struct buf b = buf_over(options, sizeof(options));
 
-	if (m->stopping)
-		return;
+	s->next_look_mono_us = clock_mono_us() + LOOK_US;
 	if (!config_wants_engine(c)) {
 		end_all(m);
 		return;
 	}
-	look = database_look(c->clamav.database.p);
-	if (look.files == 0) {
+	found = database_look(c->clamav.database.p);
+	if (found.files == 0) {
 		miss_database(m, c);
 		return;
 	}
 	describe(c, &b);
 	/* What has just changed may change once more: freshclam replaces one file after the other.
 	 */
-	if ((same(&look, &s->seen) || !s->looked) && is_due(s, &look, options))
-		start(m, &look, options);
+	if (s->looked && !same(&found, &s->seen))
+		s->next_look_mono_us = clock_mono_us() + SETTLE_US;
+	else if (is_due(s, &found, options))
+		start(m, &found, options);
 	s->looked = true;
-	s->seen = look;
+	s->seen = found;
+}
+
+void scanners_tick(struct master *m)
+{
+	if (m->stopping)
+		return;
+	take_over(m);
+	if (clock_mono_us() >= m->scanners.next_look_mono_us)
+		look(m);
+}
+
+int64_t scanners_next_mono_us(const struct scanners *s)
+{
+	return s->next_look_mono_us;
 }

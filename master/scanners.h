@@ -25,17 +25,19 @@ struct scanners {
 	struct scanner all[SCANNERS_MAX];
 	struct scanner *serving, *coming; /* NULL: none */
 	struct database_look seen, loaded, failed;
-	char options[1024];    /* that the newest was started with */
+	char options[1024]; /* that the newest was started with */
+	int64_t next_look_mono_us;
 	int64_t retry_mono_us; /* when what failed is tried again; 0: not before it changes */
 	unsigned failures;     /* in a row */
 	bool looked;
 };
 
 bool scanners_open(struct scanners *s);
-/* Each second, and once at the start: looks at the database and starts what is due. */
+/* Whenever the master wakes: what has loaded takes over; twice a second, and a moment after a change,
+ * looks at the database and starts what is due. */
 void scanners_tick(struct master *m);
-/* Between two ticks: what has loaded takes over. */
-void scanners_continue(struct master *m);
+/* When it wants to be called next. */
+int64_t scanners_next_mono_us(const struct scanners *s);
 /* The child of a scanner with that pid; NULL. */
 struct child *scanners_find(struct scanners *s, int pid);
 /* It has ended and was buried. */

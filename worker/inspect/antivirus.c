@@ -116,6 +116,8 @@ void question_antivirus(struct inquiry *i, struct buf *answer)
 	}
 	if (!engine_is_loaded())
 		r = (struct scan_result){.code = SCAN_ABSENT, .reason = LIT("no engine is loaded")};
+	else if (size > engine_max_size())
+		r.reason = LIT("an engine that takes messages of that size is still loading");
 	else
 		scan(i->q, size, i->arena, &r);
 	scratch_sweep();

@@ -13,6 +13,7 @@
 static struct clam clam;
 static struct cl_engine *engine;
 static bool in_zygote = true, loaded;
+static uint64_t max_size;
 
 /* ---- Loading */
 
@@ -66,7 +67,7 @@ static bool set_limits(const struct engine_options *o, struct buf *err)
 		enum cl_engine_field field;
 		long long value;
 	} limits[] = {
-	    {CL_ENGINE_MAX_FILESIZE, (long long)o->max_size},
+	    {CL_ENGINE_MAX_FILESIZE, (long long)o->max_scan_size},
 	    {CL_ENGINE_MAX_SCANSIZE, (long long)o->max_scan_size},
 	    {CL_ENGINE_MAX_FILES, o->max_files},
 	    {CL_ENGINE_MAX_RECURSION, o->max_depth},
@@ -159,12 +160,18 @@ bool engine_load(const struct engine_options *o, struct engine_info *info, struc
 	/* What loading needed and no inspector will. */
 	malloc_trim(0);
 	loaded = true;
+	max_size = o->max_size;
 	return true;
 }
 
 bool engine_is_loaded(void)
 {
 	return loaded;
+}
+
+uint64_t engine_max_size(void)
+{
+	return max_size;
 }
 
 /* ---- Scanning */

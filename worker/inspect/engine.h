@@ -7,9 +7,9 @@
 #include "shm/base/arena.h"
 
 struct engine_options {
-	const char *database; /* a directory of signature files */
-	uint64_t max_size;    /* bytes of a message, or of a file in it, that are scanned */
-	uint64_t max_scan_size;
+	const char *database;   /* a directory of signature files */
+	uint64_t max_size;      /* bytes of a message; what is larger isn't for this engine */
+	uint64_t max_scan_size; /* of it with all that comes out of its archives */
 	uint32_t max_files, max_depth;
 	uint32_t time_ms; /* it gives up by itself after this */
 	/* Called every few milliseconds while it loads, which takes up to minutes. */
@@ -32,6 +32,8 @@ bool engine_prove(struct buf *err);
 
 /* Is there one in this process? */
 bool engine_is_loaded(void);
+/* What it was loaded for: a configuration with a larger size waits for its own engine. */
+uint64_t engine_max_size(void);
 
 /* Scans a message of `n` bytes (a header section and a body).  The temporary files of the engine
  * come and go in the working directory.  Names in `a`; code is SCAN_DONE, or SCAN_FAILED with a

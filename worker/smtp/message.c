@@ -3,6 +3,7 @@
 #include "shm/base/clock.h"
 #include "worker/smtp/deadlines.h"
 #include "worker/smtp/inspection.h"
+#include "worker/smtp/kept.h"
 #include "worker/smtp/received.h"
 #include "worker/smtp/reply.h"
 #include "worker/smtp/session_log.h"
@@ -66,6 +67,8 @@ static struct decision judge(struct smtp_session *ss)
 		tx->parts = mime_end(ss->intake.mime);
 	if (!d.refused)
 		d = engine_message(&ss->s);
+	if (d.refused && d.reply == REPLY_UNINSPECTABLE && d.incident)
+		smtp_keep(ss, d.incident);
 	smtp_message_fd_close(ss);
 	return d;
 }
