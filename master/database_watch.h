@@ -1,4 +1,5 @@
-/* What stands in the directory of the anti-virus database, told cheaply enough to look twice a second.
+/* What stands in the directory of the anti-virus database, told cheaply enough to look twice a
+ * second.
  */
 #ifndef MASTER_DATABASE_WATCH_H
 #define MASTER_DATABASE_WATCH_H

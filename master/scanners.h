@@ -33,8 +33,8 @@ struct scanners {
 };
 
 bool scanners_open(struct scanners *s);
-/* Whenever the master wakes: what has loaded takes over; twice a second, and a moment after a change,
- * looks at the database and starts what is due. */
+/* Whenever the master wakes: what has loaded takes over; twice a second, and a moment after a
+ * change, looks at the database and starts what is due. */
 void scanners_tick(struct master *m);
 /* When it wants to be called next. */
 int64_t scanners_next_mono_us(const struct scanners *s);
