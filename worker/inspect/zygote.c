@@ -3,6 +3,7 @@
 
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
+#include "worker/inspect/archive.h"
 #include "worker/inspect/inspector.h"
 #include "worker/inspect/jail.h"
 #include "worker/inspect/question.h"
@@ -440,6 +441,8 @@ int zygote_run(const struct zygote_options *o)
 		log_error("cannot start: %s", strerrordesc_np(errno));
 		return 1;
 	}
+	if (!o->scan)
+		archives_prepare();
 	status = o->scan ? enter_with_engine(&z, o->scan) : enter_jail(&z);
 	if (status == 0)
 		serve(&z);

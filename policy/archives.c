@@ -1,0 +1,32 @@
+/* The words for what is found in archives. */
+#include "policy/archives.h"
+
+const char *archives_limit_text(unsigned limits)
+{
+	static const char *const texts[] = {
+	    "archives are nested too deep",
+	    "there are too many files in archives",
+	    "the files in archives are too big",
+	    "reading the archives takes too long",
+	    "there are too many names of files in archives",
+	    "a name of a file in an archive is too long",
+	    "files in an archive overlap",
+	    "reading the archives takes too much memory",
+	    "there are too many archives",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (limits >> i & 1)
+			return texts[i];
+	}
+	return "";
+}
+
+struct text archives_file_name(const struct archives_file *f)
+{
+	size_t start = f->path.n;
+
+	while (start > 0 && f->path.p[start - 1] != '/' && f->path.p[start - 1] != '\\')
+		start--;
+	return text_make(f->path.p + start, f->path.n - start);
+}
