@@ -46,6 +46,10 @@ void antivirus_print(const struct tool *t)
 		print_json(a, state);
 		return;
 	}
+	if (!text_empty(t->config->clamav.clamd)) {
+		printf("anti-virus     clamd at %.*s\n", TEXT(t->config->clamav.clamd));
+		return;
+	}
 	if (state == ANTIVIRUS_UNUSED)
 		return;
 	if (state == ANTIVIRUS_READY)

@@ -1,13 +1,16 @@
 /* Having a message scanned for viruses. */
 #include "worker/smtp/scan.h"
 
+#include "shm/base/clock.h"
 #include "shm/base/log.h"
 #include "worker/inspect/antivirus.h"
+#include "worker/inspect/clamd.h"
 #include "worker/smtp/inspection.h"
 #include "worker/smtp/killers.h"
 #include "worker/smtp/session.h"
 
 #include <errno.h>
+#include <sys/un.h>
 
 static void absent(const char *why, struct scan_result *out)
 {
@@ -89,12 +92,69 @@ static void ask_engine(struct smtp_session *ss, struct scan_result *out)
 	ask_inspector(ss, out);
 }
 
+/* ---- clamd */
+
+struct reading {
+	struct spool *spool;
+	uint64_t offset;
+};
+
+static bool next_pieces(void *self, struct iovec *iov, int *n)
+{
+	struct reading *r = self;
+
+	return spool_pieces(r->spool, &r->offset, iov, n) == SPOOL_OK;
+}
+
+static socklen_t address_of(const struct clamd_address *a, struct sockaddr_storage *out)
+{
+	struct sockaddr_un *local = (struct sockaddr_un *)out;
+
+	if (text_empty(a->path))
+		return ip_to_sockaddr(&a->ip, a->port, out);
+	*local = (struct sockaddr_un){.sun_family = AF_UNIX};
+	text_cstr(a->path, local->sun_path, sizeof(local->sun_path));
+	return sizeof(*local);
+}
+
+static void say_absent(struct text why)
+{
+	static struct log_limit limit;
+	uint64_t held;
+
+	if (log_allowed(&limit, 60 * SECOND_US, &held))
+		log_error("%.*s: %llu messages more since the last line", TEXT(why),
+			  (unsigned long long)held);
+}
+
+static void ask_clamd(struct smtp_session *ss, struct scan_result *out)
+{
+	struct smtp_server *sv = ss->server;
+	struct sockaddr_storage address;
+	struct reading reading = {.spool = ss->spool};
+	const struct clamd_request rq = {
+	    .loop = sv->loop,
+	    .address = (const struct sockaddr *)&address,
+	    .address_length = address_of(&sv->config->clamd, &address),
+	    .deadline_us = loop_now_us(sv->loop) + sv->config->clamav.wait,
+	    .next = next_pieces,
+	    .self = &reading,
+	};
+
+	clamd_scan(&rq, &ss->tx.arena, out);
+	if (out->code == SCAN_ABSENT)
+		say_absent(out->reason);
+}
+
 void smtp_scan(struct smtp_session *ss, struct scan_result *out)
 {
 	struct process_slot *slot = ss->server->slot;
 
 	failed(LIT("nobody can be asked"), out);
-	ask_engine(ss, out);
+	if (text_empty(ss->server->config->clamav.clamd))
+		ask_engine(ss, out);
+	else
+		ask_clamd(ss, out);
 	if (out->code == SCAN_DONE)
 		metric_add(slot, METRIC_scans, 1);
 	else
