@@ -1,5 +1,6 @@
 """The anti-virus engine's life: databases that change under load, inspectors that die, stop and hang."""
 import os
+import pwd
 import re
 import signal
 import threading
@@ -7,8 +8,8 @@ import time
 
 import pytest
 
-from clam import EICAR, VIRUS, Database, attached, bomb, two
-from daemon import wait_for
+from clam import CARRIERS, EICAR, VIRUS, Database, attached, bomb, two
+from daemon import BUILD, wait_for
 from load import Load
 from test_antivirus import LATER, ready, section, send
 
@@ -245,3 +246,31 @@ def test_it_ends_with_the_daemon(engine):
     d.process.send_signal(signal.SIGTERM)
     assert d.process.wait(20) == 0
     wait_for(lambda: all(cpu(p) < 0 for p in pids), what="their end")
+
+
+# ---- The jail
+
+
+def test_where_an_inspector_lives(engine):
+    """No way out, no rights, and a room that is empty between two messages."""
+    d = engine()
+    if os.geteuid() != 0:
+        pytest.skip("only root can look, and make it so")
+    for how in ("zip in zip in zip", "tar.xz", "uuencode", "forwarded three times"):
+        assert send(d, CARRIERS[how]()).startswith(VIRUS)
+    for pid in inspectors(d):
+        assert os.listdir(f"/proc/{pid}/root") == []
+        assert os.listdir(f"/proc/{pid}/cwd") == []
+        with open(f"/proc/{pid}/status") as f:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+        assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
+        assert status["NoNewPrivs"] == "1"
+        assert set(status["Uid"].split()) == {str(pwd.getpwnam("gatepost-jail").pw_uid)}
+        if "asan" not in BUILD:
+            assert status["Seccomp"] == "2"
+        with open(f"/proc/{pid}/maps") as f:
+            assert "memfd:gatepost" not in f.read()
+        # Standard error, the queue and nothing else (a log may have a socket).
+        assert len(os.listdir(f"/proc/{pid}/fd")) <= 3
+        with open(f"/proc/{pid}/net/tcp") as f:
+            assert len(f.readlines()) == 1  # a network of its own, without a socket

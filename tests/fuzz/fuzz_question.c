@@ -1,5 +1,7 @@
 /* The datagrams of the inspectors' protocol: any bytes are read without reading outside, and what
  * is read as a question or a reply is written and read as the same again. */
+#include "worker/inspect/antivirus.h"
+#include "worker/inspect/clamd.h"
 #include "worker/inspect/spf.h"
 
 #include <stdlib.h>
@@ -51,6 +53,21 @@ static void try_spf(struct text t)
 		require(r.explanation.p[i] >= ' ' && r.explanation.p[i] <= '~');
 }
 
+static void try_antivirus(struct text t)
+{
+	struct scan_result r;
+	uint64_t size;
+
+	(void)antivirus_question_get(t, &size);
+	clamd_read_reply(t, &r);
+	require(r.match_count <= 1 && (r.match_count == 0 || scan_name_ok(r.matches[0].name)));
+	if (!antivirus_answer_get(t, &r))
+		return;
+	require(r.match_count <= SCAN_MATCHES_MAX && r.code <= SCAN_DONE);
+	for (size_t i = 0; i < r.match_count; i++)
+		require(scan_name_ok(r.matches[i].name));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	const struct text t = text_make((const char *)data, n);
@@ -60,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	try_question(t, &a);
 	try_reply(t, &a);
 	try_spf(t);
+	try_antivirus(t);
 	arena_reset(&a);
 	return 0;
 }

@@ -49,43 +49,46 @@ void clamd_read_reply(struct text line, struct scan_result *out)
 
 /* ---- The message */
 
-/* One chunk: its length, its pieces; iov[0] is for the length. */
-static enum conn_result send_chunk(struct conn *c, struct iovec *iov, int pieces,
-				   int64_t deadline_us)
+struct chunk {
+	uint32_t length;              /* of the pieces, big-endian */
+	struct iovec iov[PIECES + 1]; /* the first is for the length */
+};
+
+static enum conn_result send_chunk(struct conn *c, struct chunk *k, int pieces, int64_t deadline_us)
 {
 	uint32_t length = 0;
 
 	for (int i = 1; i <= pieces; i++)
-		length += (uint32_t)iov[i].iov_len;
-	length = htonl(length);
-	iov[0] = (struct iovec){&length, sizeof(length)};
-	return conn_writev(c, iov, pieces + 1, deadline_us);
+		length += (uint32_t)k->iov[i].iov_len;
+	k->length = htonl(length);
+	k->iov[0] = (struct iovec){&k->length, sizeof(k->length)};
+	return conn_writev(c, k->iov, pieces + 1, deadline_us);
 }
 
-static enum conn_result send_start(struct conn *c, int64_t deadline_us)
+static enum conn_result send_start(struct conn *c, struct chunk *k, int64_t deadline_us)
 {
 	static const char prefix[] = ANTIVIRUS_PREFIX;
-	struct iovec iov[2] = {{0}, {(void *)prefix, sizeof(prefix) - 1}};
 
 	conn_put(c, "nINSTREAM\n", 10);
-	return send_chunk(c, iov, 1, deadline_us);
+	k->iov[1] = (struct iovec){(void *)prefix, sizeof(prefix) - 1};
+	return send_chunk(c, k, 1, deadline_us);
 }
 
 /* False: the message can't be read; else *r says how the sending went. */
 static bool send_message(struct conn *c, const struct clamd_request *rq, enum conn_result *r)
 {
-	struct iovec iov[PIECES + 1];
+	struct chunk k;
 	int n;
 
-	*r = send_start(c, rq->deadline_us);
+	*r = send_start(c, &k, rq->deadline_us);
 	do {
 		n = PIECES;
 		if (*r != CONN_OK)
 			return true;
-		if (!rq->next(rq->self, iov + 1, &n))
+		if (!rq->next(rq->self, k.iov + 1, &n))
 			return false;
 		/* An empty chunk is the end. */
-		*r = send_chunk(c, iov, n, rq->deadline_us);
+		*r = send_chunk(c, &k, n, rq->deadline_us);
 	} while (n > 0);
 	return true;
 }

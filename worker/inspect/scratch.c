@@ -154,6 +154,23 @@ static bool become(const struct privileges_user *who, struct buf *err)
 	return set_capabilities(true) || fail(err, "keep the right to change the root directory");
 }
 
+static bool enter_as_root(const struct scratch_options *o, const struct privileges_user *who,
+			  struct buf *err)
+{
+	(void)unshare(CLONE_NEWNET);
+	(void)unshare(CLONE_NEWIPC);
+	if (!mount_rooms(o, who) && !make_rooms(o, who, true))
+		return fail(err, "make the rooms of the scanners");
+	return become(who, err) && privileges_seal(err);
+}
+
+static bool enter_as_user(const struct scratch_options *o, const struct privileges_user *who,
+			  struct buf *err)
+{
+	return make_rooms(o, who, false) ? privileges_drop_to(who, err)
+					 : fail(err, "make the rooms of the scanners");
+}
+
 bool scratch_enter(const struct scratch_options *o, struct buf *err)
 {
 	struct privileges_user who;
@@ -161,14 +178,9 @@ bool scratch_enter(const struct scratch_options *o, struct buf *err)
 	if (!privileges_find(o->user, &who, err))
 		return false;
 	is_root_dir = geteuid() == 0;
-	if (!is_root_dir)
-		return make_rooms(o, &who, false) ? privileges_drop_to(&who, err)
-						  : fail(err, "make the rooms of the scanners");
-	(void)unshare(CLONE_NEWNET);
-	(void)unshare(CLONE_NEWIPC);
-	if (!mount_rooms(o, &who) && !make_rooms(o, &who, true))
-		return fail(err, "make the rooms of the scanners");
-	return become(&who, err) && privileges_seal(err);
+	return (is_root_dir ? enter_as_root(o, &who, err) : enter_as_user(o, &who, err)) &&
+	       /* Workers that outlive their master still ask. */
+	       prctl(PR_SET_PDEATHSIG, 0) == 0;
 }
 
 bool scratch_take_room(unsigned room, struct buf *err)
