@@ -24,8 +24,15 @@ static int compare(const void *a, const void *b)
 
 void extensions_sort(struct extension_list *list)
 {
+	size_t kept = 0;
+
 	if (list->n > 0)
 		qsort(list->v, list->n, sizeof(list->v[0]), compare);
+	for (size_t i = 0; i < list->n; i++) {
+		if (i == 0 || strcmp(list->v[i].s, list->v[kept - 1].s) != 0)
+			list->v[kept++] = list->v[i];
+	}
+	list->n = kept;
 }
 
 bool extensions_have(const struct extension_list *list, const char *extension)

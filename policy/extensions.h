@@ -6,7 +6,7 @@
 #include "shm/base/arena.h"
 
 struct extension_list {
-	struct extension *v; /* sorted once extensions_sort was called; in the arena */
+	struct extension *v; /* sorted, each once, after extensions_sort; in the arena */
 	size_t n, capacity;
 };
 

@@ -59,6 +59,7 @@ struct command {
 extern const struct command ban_commands[];
 extern const struct command exempt_commands[];
 extern const struct command signature_commands[];
+extern const struct command extension_commands[];
 extern const struct command recipient_commands[];
 extern const struct command explain_commands[];
 extern const struct command limits_commands[];
