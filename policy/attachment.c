@@ -107,16 +107,11 @@ enum name_answer attachment_name(const struct session *s, const struct settings 
 struct text attachment_shown(const struct session *s, struct text name)
 {
 	enum { SHOWN_MAX = 120 };
-	char text[SHOWN_MAX * 4 + 1];
-	struct buf b = buf_over(text, sizeof(text));
 
 	/* Its end tells more than its beginning. */
-	if (name.n > SHOWN_MAX) {
-		buf_put(&b, "...", 3);
-		name = text_make(name.p + name.n - SHOWN_MAX + 3, SHOWN_MAX - 3);
-	}
-	buf_escaped(&b, name);
-	return arena_text(check_arena(s), buf_view(&b));
+	if (name.n <= SHOWN_MAX)
+		return name;
+	return fact(s, "...%.*s", SHOWN_MAX, name.p + name.n - SHOWN_MAX);
 }
 
 bool attachment_wants_parts(const struct session *s, struct mime_bounds *bounds)

@@ -21,7 +21,7 @@ enum name_answer {
 enum name_answer attachment_name(const struct session *s, const struct settings *set,
 				 struct text name, struct extension *which);
 
-/* A name for log and tool: what isn't printable is escaped, what is long is cut. */
+/* A name for facts: what is long is cut.  (Log and tool escape what isn't printable.) */
 struct text attachment_shown(const struct session *s, struct text name);
 
 /* Does a check need the parts of the message that now comes, and with which bounds? */

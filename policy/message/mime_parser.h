@@ -141,6 +141,8 @@ struct mime_stream {
 	unsigned line_end; /* bytes of the end of the line before, 0 to 2 */
 	bool in_rest;      /* of a line whose beginning has been read */
 	bool rest_is_header;
+	bool rest_cr; /* its last byte so far was a CR ... */
+	bool held_cr; /* ... which the field has not got yet */
 	bool in_header;
 	unsigned depth; /* of the part whose body is read */
 	unsigned adopt; /* depth of a multipart without boundary, plus 1; 0: none */

@@ -465,6 +465,8 @@ static void take_line(struct mime *m, struct mime_stream *st, const char *p, siz
 	st->at += n;
 	st->line_end = end;
 	st->in_rest = !complete;
+	st->rest_cr = p[n - 1] == '\r';
+	st->held_cr = false;
 	st->rest_is_header = was_header && !taken;
 }
 
@@ -474,15 +476,20 @@ static size_t take_rest(struct mime *m, struct mime_stream *st, const char *p, s
 	const char *nl = memchr(p, '\n', n);
 	const size_t take = nl ? (size_t)(nl - p) + 1 : n;
 	size_t content = nl ? take - 1 : take;
+	const bool cr = content > 0 ? p[content - 1] == '\r' : st->rest_cr;
 
 	give(m, st, p, take);
-	st->line_end = nl ? 1 : 0;
-	if (nl && content > 0 && p[content - 1] == '\r') {
-		st->line_end = 2;
-		content--;
-	}
-	if (st->rest_is_header && st->in_header)
+	st->line_end = !nl ? 0 : cr ? 2 : 1;
+	/* A CR at the end of a piece is content unless the line ends with it. */
+	if (st->rest_is_header && st->in_header) {
+		if (st->held_cr && content > 0)
+			mime_entity_more(m, &st->entity, LIT("\r"));
+		if (content > 0 && cr)
+			content--;
+		st->held_cr = cr;
 		mime_entity_more(m, &st->entity, text_make(p, content));
+	}
+	st->rest_cr = cr;
 	st->at += take;
 	st->in_rest = !nl;
 	return take;
@@ -538,6 +545,9 @@ void mime_stream_feed(struct mime *m, struct mime_stream *st, const char *p, siz
 
 				if (nl && st->kept_n == 0) {
 					took = (size_t)(nl - p) + 1;
+					/* as if it had come in pieces */
+					if (took > sizeof(st->kept))
+						took = sizeof(st->kept);
 					take_line(m, st, p, took);
 				} else {
 					took = keep(m, st, p, n, nl);
