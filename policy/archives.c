@@ -1,6 +1,8 @@
 /* The words for what is found in archives. */
 #include "policy/archives.h"
 
+#include "policy/message/extension.h"
+
 const char *archives_limit_text(unsigned limits)
 {
 	static const char *const texts[] = {
@@ -29,4 +31,19 @@ struct text archives_file_name(const struct archives_file *f)
 	while (start > 0 && f->path.p[start - 1] != '/' && f->path.p[start - 1] != '\\')
 		start--;
 	return text_make(f->path.p + start, f->path.n - start);
+}
+
+bool archives_named(struct text name)
+{
+	static const char *const names[] = {"zip", "zipx", "jar", "lzma", "tlz"};
+	struct extension readings[EXTENSION_READINGS];
+	const size_t n = extensions_of(name, readings);
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+			if (strcmp(readings[i].s, names[k]) == 0)
+				return true;
+		}
+	}
+	return false;
 }

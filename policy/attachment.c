@@ -104,6 +104,20 @@ enum name_answer attachment_name(const struct session *s, const struct settings 
 	return worst;
 }
 
+bool attachment_refuses(const struct verdict *v)
+{
+	return v->outcome == OUTCOME_REFUSE && !v->noted;
+}
+
+void attachment_keep_worst(struct verdict *worst, struct verdict v)
+{
+	if (attachment_refuses(worst))
+		return;
+	if (attachment_refuses(&v) || worst->outcome == OUTCOME_PASS ||
+	    (v.deferral != DEFERRAL_NONE && worst->deferral == DEFERRAL_NONE))
+		*worst = v;
+}
+
 struct text attachment_shown(const struct session *s, struct text name)
 {
 	enum { SHOWN_MAX = 120 };

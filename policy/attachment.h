@@ -21,6 +21,15 @@ enum name_answer {
 enum name_answer attachment_name(const struct session *s, const struct settings *set,
 				 struct text name, struct extension *which);
 
+/* What the archives of the message say (policy/attachment_archives.c); asks an inspector if there
+ * are any, and yields. */
+struct verdict attachment_archives(const struct session *s, const struct settings *set);
+
+/* Refuses, and not only by a note. */
+bool attachment_refuses(const struct verdict *v);
+/* Of two verdicts the worse, in *worst: a refusal, then 451, then what is noted. */
+void attachment_keep_worst(struct verdict *worst, struct verdict v);
+
 /* A name for facts: what is long is cut.  (Log and tool escape what isn't printable.) */
 struct text attachment_shown(const struct session *s, struct text name);
 

@@ -7,6 +7,7 @@
 #define POLICY_WORLD_H
 
 #include "policy/antivirus.h"
+#include "policy/archives.h"
 #include "policy/spf.h"
 #include "shm/base/dns.h"
 #include "shm/event.h"
@@ -64,6 +65,11 @@ struct world_ops {
 	/* Has the anti-virus engine look at the message; yields.  Fills in *out (texts in the
 	 * transaction's arena), whose code is SCAN_FAILED or SCAN_ABSENT where nobody looked. */
 	void (*scan)(void *self, const struct session *s, struct scan_result *out);
+
+	/* Has an inspector list the files in archives of the message; yields.  Fills in *out (in
+	 * the transaction's arena): `answered` is false where nobody could be asked. */
+	void (*archives)(void *self, const struct session *s, const struct archives_request *rq,
+			 struct archives_facts *out);
 
 	uint64_t (*counter_tag)(void *self, enum table_kind kind, struct text space,
 				const void *key, size_t n);

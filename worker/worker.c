@@ -282,9 +282,12 @@ static bool open_inspect(struct worker *w)
 	const struct inspect_options o = {.fd = w->start->inspect_fd};
 	const struct inspect_options scan = {.fd = w->start->scan_fd};
 
+	const struct inspect_options archives = {.fd = w->start->inspect_fd, .outstanding_max = 1};
+
 	w->smtp.inspect = inspect_open(w->loop, &o);
+	w->smtp.archives = inspect_open(w->loop, &archives);
 	w->smtp.scanners = inspect_open(w->loop, &scan);
-	return w->smtp.inspect && w->smtp.scanners;
+	return w->smtp.inspect && w->smtp.archives && w->smtp.scanners;
 }
 
 /* While we still are root: Maildirs and the state directory may lie where only root gets to. */
@@ -400,6 +403,7 @@ static void worker_close(struct worker *w)
 	routes_close(w->smtp.routes);
 	resolver_close(w->smtp.resolver);
 	inspect_close(w->smtp.inspect);
+	inspect_close(w->smtp.archives);
 	inspect_close(w->smtp.scanners);
 	offload_free(w->offload);
 	worker_world_close(&w->world);

@@ -4,6 +4,7 @@
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
 #include "shm/keeper.h"
+#include "worker/smtp/archives.h"
 #include "worker/smtp/inspection.h"
 #include "worker/smtp/scan.h"
 #include "worker/smtp/session.h"
@@ -124,6 +125,13 @@ static void scan(void *self, const struct session *s, struct scan_result *out)
 	smtp_scan(smtp_session_of(s), out);
 }
 
+static void archives(void *self, const struct session *s, const struct archives_request *rq,
+		     struct archives_facts *out)
+{
+	(void)self;
+	smtp_ask_archives(smtp_session_of(s), rq, out);
+}
+
 static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
 			    size_t n)
 {
@@ -179,6 +187,7 @@ static const struct world_ops ops = {
     .dns_await = dns_answer,
     .spf = spf,
     .scan = scan,
+    .archives = archives,
     .counter_tag = counter_tag,
     .counter_read = counter_read,
     .counter_update = counter_update,

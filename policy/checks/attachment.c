@@ -1,5 +1,5 @@
-/* A file in the message has a name on the list of extensions, or is a program by its content; or
- * the message's structure exceeds what can be inspected. */
+/* A file in the message, or in an archive of it, has a name on the list of extensions, or is a
+ * program by its content; or the message's structure exceeds what can be inspected. */
 #include "policy/attachment.h"
 
 /* What was found so far; the worst is said. */
@@ -8,20 +8,6 @@ struct search {
 	const struct settings *set;
 	struct verdict worst;
 };
-
-static bool refuses(const struct verdict *v)
-{
-	return v->outcome == OUTCOME_REFUSE && !v->noted;
-}
-
-/* A refusal stands; what is only noted or unsure gives way to one. */
-static void keep_worst(struct search *q, struct verdict v)
-{
-	if (refuses(&q->worst))
-		return;
-	if (refuses(&v) || q->worst.outcome == OUTCOME_PASS)
-		q->worst = v;
-}
 
 /* Whether an administrator has allowed one of its names. */
 static bool judge_names(struct search *q, const struct mime_part *p)
@@ -34,14 +20,16 @@ static bool judge_names(struct search *q, const struct mime_part *p)
 
 		allowed = allowed || a == NAME_ALLOWED;
 		if (a == NAME_REFUSED)
-			keep_worst(q, reject(REPLY_ATTACHMENT, LIT(""),
-					     fact(q->s, "a file with the extension %s: %.*s", e.s,
-						  TEXT(attachment_shown(q->s, name->t)))));
+			attachment_keep_worst(
+			    &q->worst, reject(REPLY_ATTACHMENT, LIT(""),
+					      fact(q->s, "a file with the extension %s: %.*s", e.s,
+						   TEXT(attachment_shown(q->s, name->t)))));
 		else if (a == NAME_UNSURE)
-			keep_worst(
-			    q, deferred(DEFERRAL_LOCAL,
-					fact(q->s, "exemptions can't be read; else: extension %s",
-					     e.s)));
+			attachment_keep_worst(
+			    &q->worst,
+			    deferred(
+				DEFERRAL_LOCAL,
+				fact(q->s, "exemptions can't be read; else: extension %s", e.s)));
 	}
 	return allowed;
 }
@@ -68,7 +56,7 @@ static void judge_content(struct search *q, const struct mime_part *p)
 		   fact(q->s, "a program by its content (%s): %.*s", mime_kind_name(kind),
 			TEXT(attachment_shown(q->s, name))));
 	v.noted = mode == MODE_MONITOR;
-	keep_worst(q, v);
+	attachment_keep_worst(&q->worst, v);
 }
 
 /* What was not read through may hold anything. */
@@ -81,13 +69,13 @@ static void judge_limits(struct search *q, const struct mime_facts *parts)
 	facts = fact(q->s, "not inspected: %s", mime_limit_text(parts->limits));
 	switch (q->set->attachment.limits) {
 	case LIMITS_REFUSE:
-		keep_worst(q, reject(REPLY_UNINSPECTED, LIT(""), facts));
+		attachment_keep_worst(&q->worst, reject(REPLY_UNINSPECTED, LIT(""), facts));
 		break;
 	case LIMITS_DEFER:
-		keep_worst(q, deferred(DEFERRAL_LOCAL, facts));
+		attachment_keep_worst(&q->worst, deferred(DEFERRAL_LOCAL, facts));
 		break;
 	default:
-		keep_worst(q, undecided(facts));
+		attachment_keep_worst(&q->worst, undecided(facts));
 	}
 }
 
@@ -98,10 +86,12 @@ struct verdict check_attachment(const struct session *s, const struct settings *
 
 	if (!parts)
 		return pass();
-	for (size_t i = 0; i < parts->count && !refuses(&q.worst); i++) {
-		if (!judge_names(&q, &parts->parts[i]) && !refuses(&q.worst))
+	for (size_t i = 0; i < parts->count && !attachment_refuses(&q.worst); i++) {
+		if (!judge_names(&q, &parts->parts[i]) && !attachment_refuses(&q.worst))
 			judge_content(&q, &parts->parts[i]);
 	}
+	if (!attachment_refuses(&q.worst))
+		attachment_keep_worst(&q.worst, attachment_archives(s, set));
 	judge_limits(&q, parts);
 	if (q.worst.outcome == OUTCOME_PASS && parts->opaque)
 		return pass_because(fact(s, "not inspected: %s", mime_opaque_text(parts->opaque)));

@@ -1,6 +1,7 @@
 /* The faulty world's side of world.h. */
 #include "tests/unit/world_faulty.h"
 
+#include "policy/message/mime.h"
 #include "shm/segment.h"
 
 #include <assert.h>
@@ -290,6 +291,31 @@ static void ask_scan(void *self, const struct session *s, struct scan_result *ou
 	}
 }
 
+static void ask_archives(void *self, const struct session *s, const struct archives_request *rq,
+			 struct archives_facts *out)
+{
+	static const struct archives_file files[] = {
+	    {.path = LIT("a/b.exe")},
+	    {.path = LIT("note.txt"), .kinds = UINT64_C(1) << MIME_PE, .encrypted = true},
+	};
+	static const unsigned char states[ARCHIVES_PARTS_MAX];
+	struct faulty_world *w = self;
+
+	(void)s;
+	(void)rq;
+	pass_time(w);
+	if (w->meanwhile)
+		w->meanwhile(w->meanwhile_arg);
+	*out = (struct archives_facts){.reason = LIT("nobody looked"), .part_states = states};
+	out->answered = !faulty_chance(w, w->unknown);
+	if (!out->answered)
+		return;
+	out->files = files;
+	out->count = faulty_chance(w, 32) ? faulty_below(w, 3) : 0;
+	out->limits = faulty_chance(w, 32) ? ARCHIVES_LIMIT_TIME : 0;
+	out->states = faulty_chance(w, 32) ? (unsigned)faulty_below(w, 32) : 0;
+}
+
 static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
 			    size_t n)
 {
@@ -388,6 +414,7 @@ const struct world_ops faulty_ops = {
     .hop_carries_utf8 = hop_carries_utf8,
     .spf = ask_spf,
     .scan = ask_scan,
+    .archives = ask_archives,
     .dns_start = dns_start,
     .dns_await = dns_await,
     .counter_tag = counter_tag,

@@ -247,6 +247,20 @@ static void ask_scan(void *self, const struct session *s, struct scan_result *ou
 	*out = w->scan;
 }
 
+static void ask_archives(void *self, const struct session *s, const struct archives_request *rq,
+			 struct archives_facts *out)
+{
+	static const unsigned char nothing[ARCHIVES_PARTS_MAX];
+	struct world_table *w = self;
+
+	(void)s;
+	w->archives_asked++;
+	w->archives_request = *rq;
+	*out = w->archives;
+	if (!out->part_states)
+		out->part_states = nothing;
+}
+
 static const struct world_ops ops = {
     .boot_us = boot_us,
     .wall_us = wall_us,
@@ -259,6 +273,7 @@ static const struct world_ops ops = {
     .hop_carries_utf8 = hop_carries_utf8,
     .spf = ask_spf,
     .scan = ask_scan,
+    .archives = ask_archives,
     .dns_start = dns_start,
     .dns_await = dns_await,
     .counter_tag = counter_tag,
@@ -389,6 +404,14 @@ static void default_settings(struct fixture *f)
 	set->dictionary_attack.block = INT64_C(3600) * 1000000;
 	set->unknown_recipient.unknown = UNKNOWN_LIVE;
 	set->attachment.content = MODE_ENFORCE;
+	set->attachment.archives = MODE_ENFORCE;
+	set->attachment.encrypted_archives = MODE_MONITOR;
+	set->attachment.unreadable_archives = LIMITS_PASS;
+	set->attachment.unknown = NO_ANSWER_DEFER;
+	set->attachment.archive_depth = 8;
+	set->attachment.archive_files = 10000;
+	set->attachment.archive_size = INT64_C(1) << 30;
+	set->attachment.archive_time = 3000000;
 	set->attachment.limits = LIMITS_REFUSE;
 	set->attachment.max_depth = 50;
 	set->attachment.max_parts = 1000;
@@ -405,6 +428,7 @@ void fixture_init(struct fixture *f)
 	f->world.next_random = 1;
 	f->world.hop_answer = ANSWER_YES;
 	f->world.scan.code = SCAN_DONE;
+	f->world.archives.answered = true;
 	f->world.spf[SPF_MAILFROM].code = f->world.spf[SPF_HELO].code = SPF_NONE;
 	f->config.global.hostname = LIT("mx1.example.net");
 	f->config.global.recipient_delimiter = LIT("+");

@@ -53,6 +53,10 @@ struct world_table {
 	unsigned spf_asked;
 	struct scan_result scan; /* what the anti-virus engine answers; clean to begin with */
 	unsigned scans_asked;
+	struct archives_facts
+	    archives; /* what an inspector says of archives; nothing to begin with */
+	struct archives_request archives_request; /* the last */
+	unsigned archives_asked;
 	struct event events[TABLE_EVENTS_MAX]; /* the first ones */
 	unsigned event_count;
 	uint64_t metrics[METRIC_COUNT];

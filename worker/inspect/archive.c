@@ -16,6 +16,7 @@ enum {
 	MEMORY_BYTES = 96 << 20,
 	FLAG_ENCRYPTED = 1,
 	FLAG_PACKED = 2,
+	BOUNDS_BYTES = 4 + 4 + 8 + 4 + 2,
 	PART_BYTES = 4 + 8 + 8 + 1 + 1, /* as they are written */
 	FILE_BYTES = 2 + 1 + 8 + 4,     /* and a path */
 };
@@ -33,6 +34,11 @@ void archives_prepare(void)
 }
 
 /* ---- The question */
+
+size_t archives_question_size(const struct archives_request *rq)
+{
+	return BOUNDS_BYTES + rq->count * PART_BYTES + 1;
+}
 
 bool archives_question_put(struct buf *b, const struct archives_request *rq)
 {

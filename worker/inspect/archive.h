@@ -10,9 +10,9 @@
 #include "policy/archives.h"
 #include "worker/inspect/question.h"
 
-/* The longest body of a question; longer are only those of more than ARCHIVES_PARTS_MAX parts. */
-enum { ARCHIVES_QUESTION_MAX = 24 + ARCHIVES_PARTS_MAX * 22 };
-
+/* Room for the body of a question. */
+size_t archives_question_size(const struct archives_request *rq);
+/* False: no room, or more than ARCHIVES_PARTS_MAX parts. */
 bool archives_question_put(struct buf *b, const struct archives_request *rq);
 /* The parts stand in the arena.  False: it is none. */
 bool archives_question_get(struct text body, struct arena *a, struct archives_request *rq);

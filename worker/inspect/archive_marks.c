@@ -1,6 +1,8 @@
 /* Small facts about archives. */
 #include "worker/inspect/archive_marks.h"
 
+#include "policy/archives.h"
+
 static const uint64_t compressed = UINT64_C(1) << MIME_GZIP | UINT64_C(1) << MIME_BZIP2 |
 				   UINT64_C(1) << MIME_XZ | UINT64_C(1) << MIME_ZSTD |
 				   UINT64_C(1) << MIME_LZIP | UINT64_C(1) << MIME_LZ4 |
@@ -23,15 +25,7 @@ bool archive_marks_packed(uint64_t kinds)
 
 bool archive_marks_nested(uint64_t kinds, struct text name)
 {
-	/* A zip may have anything before it; lzma alone has no magic number. */
-	static const struct text names[] = {LIT(".zip"), LIT(".zipx"), LIT(".jar"), LIT(".lzma"),
-					    LIT(".tlz")};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (text_iends(name, names[i]))
-			return true;
-	}
-	return archive_marks_is_archive(kinds);
+	return archive_marks_is_archive(kinds) || archives_named(name);
 }
 
 /* A number of rar 5: seven bits a byte, the last without the eighth. */

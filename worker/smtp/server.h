@@ -32,7 +32,10 @@ struct smtp_server {
 	struct world world;
 	struct routes *routes;
 	struct resolver *resolver;
-	struct inspect *inspect;  /* NULL: nobody can be asked */
+	struct inspect *inspect; /* NULL: nobody can be asked */
+	/* The same inspectors, one question at a time: a few large archives must not make all
+	 * others wait. */
+	struct inspect *archives;
 	struct inspect *scanners; /* the same for the anti-virus inspectors */
 	struct spool_place *spool_place;
 
