@@ -53,8 +53,8 @@ def inspectors(d):
             for pid in open(f"/proc/{zygote}/task/{zygote}/children").read().split()]
 
 
-def send(d, message):
-    with d.client() as c:
+def send(d, message, source="127.0.0.1"):
+    with d.client(source) as c:
         return str(c.message(text=message))
 
 
@@ -85,7 +85,8 @@ def test_refused(filter, how):
 
 
 def test_what_was_found_is_told(filter):
-    reply = send(filter, attached((zipped(("a/evil.exe", PE)), "x.zip")))
+    # Repeated refusals of one client are one incident, with what the first was.
+    reply = send(filter, attached((zipped(("a/evil.exe", PE)), "x.zip")), "127.0.0.6")
     incident = re.search(r"\[(.*)\]", reply).group(1)
     shown = " ".join(filter.tool("explain", incident).stdout.split())
     assert "a file with the extension exe in an archive: a/evil.exe in x.zip" in shown
