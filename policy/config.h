@@ -97,6 +97,12 @@ struct clamd_address {
 	uint16_t port;
 };
 
+/* A rule on header fields, in the order of the file. */
+struct header_rule {
+	struct header_rule_settings set;
+	struct pattern_list *patterns;
+};
+
 struct config {
 	struct arena arena; /* owns all of it */
 	struct text file;
@@ -114,6 +120,8 @@ struct config {
 	size_t limit_count;
 	struct dnsbl *dnsbls; /* lists of addresses, then of domains */
 	size_t dnsbl_count;
+	struct header_rule *header_rules;
+	size_t header_rule_count;
 	struct settings base;
 	struct pattern_list **patterns; /* freed with it */
 	size_t pattern_count;

@@ -151,6 +151,7 @@ void config_resolve_routes(struct loading *l);
 void config_resolve_domains(struct loading *l);
 void config_resolve_limits(struct loading *l);
 void config_resolve_dnsbls(struct loading *l);
+void config_resolve_header_rules(struct loading *l);
 void config_resolve_antivirus(struct loading *l); /* after the domains */
 /* A check of the protocol can't be off or monitored. */
 void config_check_mode(struct loading *l, const struct group_row *g, const struct raw_section *s,
@@ -161,6 +162,13 @@ size_t config_count_sections(struct loading *l, const struct group_row *group);
 /* The next top section of that group after `s` (NULL: the first). */
 struct raw_section *config_next_section(struct loading *l, const struct group_row *group,
 					const struct raw_section *s);
+/* --- patterns.c */
+/* An empty list that belongs to the configuration. */
+struct pattern_list *config_new_patterns(struct loading *l);
+/* Adds those of an option of the section (NULL: of none), or notes their mistakes. */
+void config_add_patterns(struct loading *l, struct pattern_list *list,
+			 const struct text_list *patterns, const struct raw_section *section,
+			 const char *name, int fallback_line);
 /* The patterns of `set` compiled; the list belongs to the configuration. */
 void config_compile(struct loading *l, struct settings *set, const struct raw_section *section);
 /* --- extensions.c: the list of `set`, in the configuration's arena */

@@ -168,6 +168,12 @@ void config_print(const struct config *c, FILE *out)
 		print_titled(c, d->domains ? "rhsbl" : "dnsbl_", d->set.name, &d->set, out);
 		fputs("}\n", out);
 	}
+	for (size_t i = 0; i < c->header_rule_count; i++) {
+		const struct header_rule *rule = &c->header_rules[i];
+
+		print_titled(c, "header_rule", rule->set.name, &rule->set, out);
+		fputs("}\n", out);
+	}
 	for (size_t i = 0; i < settings_group_count; i++) {
 		if (settings_groups[i].kind == KIND_CHECK) {
 			fputs("\n", out);

@@ -1,7 +1,6 @@
 /* From sections to the configuration: the file's own options, the checks, and what names what. */
 #include "policy/config/internal.h"
 #include "policy/message/address.h"
-#include "policy/patterns.h"
 
 #include <stdlib.h>
 
@@ -58,60 +57,6 @@ bool config_split_port(struct text t, uint16_t fallback, struct text *host, uint
 		return false;
 	*port = (uint16_t)n;
 	return n > 0 && n <= UINT16_MAX && host->n > 0;
-}
-
-/* --- patterns */
-
-static void add_pattern(struct loading *l, struct pattern_list *list, struct text pattern,
-			struct text file, int line)
-{
-	struct text where = arena_printf(l->arena, "%.*s:%d", TEXT(file), line);
-	struct pattern_error error;
-
-	if (line < 0)
-		where = LIT("the command line");
-	if (!patterns_add(list, pattern, where, &error))
-		config_mistake_in(l, file, line, "pattern \"%.*s\": %s at offset %zu",
-				  TEXT(pattern), error.message, error.offset);
-}
-
-static void add_pattern_file(struct loading *l, struct pattern_list *list,
-			     const struct file_text *file)
-{
-	struct text rest = file->content, line;
-
-	for (int number = 1; rest.n > 0; number++) {
-		text_split(rest, '\n', &line, &rest);
-		line = text_trim(line);
-		if (line.n > 0 && line.p[0] != '#')
-			add_pattern(l, list, line, file->path, number);
-	}
-}
-
-void config_compile(struct loading *l, struct settings *set, const struct raw_section *section)
-{
-	struct config *c = l->config;
-	struct pattern_list *list = patterns_new();
-	const struct raw_option *inline_option = NULL;
-	const struct group_row *g = config_group("subject");
-
-	c->patterns =
-	    reallocarray(c->patterns, c->pattern_count + 1, sizeof(struct pattern_list *));
-	if (!c->patterns)
-		abort();
-	c->patterns[c->pattern_count++] = list;
-	set->subject_patterns = list;
-	for (size_t i = 0; section && i < g->count; i++) {
-		if (strcmp(g->rows[i].name, "patterns") == 0)
-			inline_option = section->options[i];
-	}
-	add_pattern_file(l, list, &set->subject.patterns_file);
-	for (size_t i = 0; i < set->subject.patterns.n; i++) {
-		/* of an option that the domain has from the base, the line is the base's */
-		int line = inline_option ? inline_option->values[i].line : set->subject.line;
-
-		add_pattern(l, list, set->subject.patterns.v[i], l->path, line);
-	}
 }
 
 /* --- the file's own options, and the checks */
@@ -232,5 +177,6 @@ void config_resolve(struct loading *l)
 	config_resolve_domains(l);
 	config_resolve_limits(l);
 	config_resolve_dnsbls(l);
+	config_resolve_header_rules(l);
 	config_resolve_antivirus(l);
 }

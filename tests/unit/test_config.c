@@ -265,6 +265,19 @@ static const struct {
      "conf:2: check \"subject\": patterns-file: cannot read \"/tmp\": Is a directory\n"},
     {LISTENER "check \"subject\" { patterns-file = \"/dev/zero\" }\n",
      "conf:2: check \"subject\": patterns-file: cannot read \"/dev/zero\": Invalid argument\n"},
+    /* header rules, extensions */
+    {LISTENER "header-rule \"a\" { field = \"X\" }\n",
+     "conf:2: header-rule \"a\" has no pattern\n"},
+    {LISTENER "header-rule \"a\" { pattern = \"x\" }\n",
+     "conf:2: header-rule \"a\" looks at no field: field = { \"Subject\" }, or \"*\"\n"},
+    {LISTENER "header-rule \"a\" {\n field = { \"X\", \"a b\" }\n pattern = \"x\" }\n",
+     "conf:3: header-rule \"a\": field: \"a b\" is no name of a header field\n"},
+    {LISTENER "header-rule \"a\" {\n field = \"X\"\n pattern = { 'x',\n '[' } }\n",
+     "conf:5: pattern \"[\": missing terminating ] for character class at offset 1\n"},
+    {LISTENER "header-rule \"a\" { field = \"X\" pattern = \"x\" action = \"drop\" }\n",
+     "conf:2: header-rule \"a\": action: \"drop\" is not refuse, defer or note\n"},
+    {LISTENER "check \"attachment\" {\n extensions = { \"exe\", \"tar.gz\" } }\n",
+     "conf:3: \"tar.gz\" is no extension of a file's name, such as exe\n"},
     /* all of them at once, in their order; comments count their lines */
     {"# a\n/* b\n c */ workers = 99 // d\n" LISTENER
      "max-hops = \"a\"\nnonsense = 1\nmode = \"x\"\n",
@@ -353,6 +366,8 @@ static const char good[] =
     "limit \"net\" { by = \"ip4/24, ip6/48\" on = \"two\" messages = { \"100/1m\", \"1000/1h\" } "
     "}\n"
     "limit \"login\" { by = login bytes = \"1G/1d\" own = true }\n"
+    "header-rule \"bulk\" { field = { \"X-Mailer\", \"*\" } pattern = 'bulk\\d' action = defer }\n"
+    "check \"attachment\" { extensions = { \".EXE\" } max-parts = 7 }\n"
     "check \"relay\" { route = \"out\" }\n"
     "check \"empty-reply-to\" { mode = \"enforce\" }\n";
 
@@ -378,7 +393,7 @@ START_TEST(good_file_has_its_values)
 	snprintf(state, sizeof(state), "%s/state", here);
 	ck_assert(text_eq(c->global.state_dir, text_of(state)));
 	ck_assert_int_eq(c->base.empty_reply_to.mode, MODE_ENFORCE);
-	ck_assert_int_eq(c->base.empty_reply_to.line, 22);
+	ck_assert_int_eq(c->base.empty_reply_to.line, 24);
 	ck_assert_int_eq(c->base.early_talker.mode, MODE_MONITOR);
 	ck_assert(c->base.helo_ip.literals);
 	ck_assert_ptr_eq(c->base.global, &c->global);
