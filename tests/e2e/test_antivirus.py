@@ -12,9 +12,9 @@ from daemon import BUILD, Daemon
 LATER = "451 4.3.0 A check could not be completed, try again later"
 
 
-def section(database, engine="", check=""):
+def section(database, engine="", check="", inspectors=2):
     """The files are named like programs, which is another check's business."""
-    return 'check "attachment" { mode = "off" } ' + f'clamav {{ database = "{database.path}" inspectors = 2 {engine} }} check "antivirus" {{ {check} }}'
+    return 'check "attachment" { mode = "off" } ' + f'clamav {{ database = "{database.path}" inspectors = {inspectors} {engine} }} check "antivirus" {{ {check} }}'
 
 
 def ready(d, count=1):

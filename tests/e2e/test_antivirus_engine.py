@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from clam import CARRIERS, EICAR, VIRUS, Database, attached, bomb, two
+from clam import CARRIERS, EICAR, HEAD, VIRUS, Database, attached, bomb, two
 from daemon import BUILD, wait_for
 from load import Load
 from test_antivirus import LATER, ready, section, send
@@ -165,6 +165,43 @@ def test_kills_under_load(engine):
     assert all("451 4.3.0" in r for r in load.refused), load.refused
     metrics = d.status()["metrics"]
     assert metrics["messages_accepted"] <= metrics["scans"]
+
+
+def test_more_than_can_be_scanned(start, tmp_path):
+    """Starved: who waits too long is told so, and nothing goes by unscanned."""
+    d = ready(start(sections=section(Database(tmp_path / "db").eicar(), 'wait = "2s"', inspectors=1)))
+    crowd = [Sending(d, slow()) for _ in range(8)]
+    with d.client() as c:
+        assert c.cmd("NOOP") == 250
+    replies = [s.end() for s in crowd]
+    passed = [r for r in replies if r.startswith("250 ")]
+    assert all(r.startswith(LATER) for r in replies if r not in passed)
+    assert len(passed) <= d.status()["metrics"]["scans"]
+    assert send(d, attached(EICAR)).startswith(VIRUS)
+
+
+ATTACKS = {
+    "two million boundaries": lambda: HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" +
+    b"--b\r\n" * 2_000_000,
+    "ten thousand nested parts": lambda: HEAD + b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (i, i) for i in range(10_000)),
+    "a bomb of bombs": lambda: attached(bomb(200 << 20, 3)),
+    "a name for a shell": lambda: attached(EICAR, "x.zip;touch $(id)|`id`"),
+}
+
+
+@pytest.mark.parametrize("what", ATTACKS)
+def test_attacks(engine, what):
+    """A verdict or a 451 in time; others are served meanwhile; no inspector is lost for good."""
+    d = engine('scan-time = "10s"')
+    sending = Sending(d, ATTACKS[what]())
+    while sending.is_alive():
+        begun = time.monotonic()
+        assert send(d, attached(b"others")).startswith("250 ")
+        assert time.monotonic() - begun < 5
+        time.sleep(0.05)
+    assert sending.end()[:4] in ("250 ", "550 ", "451 ")
+    assert send(d, attached(EICAR)).startswith(VIRUS)
 
 
 # ---- Databases that change

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/capability.h>
@@ -39,12 +40,15 @@ static bool enter(struct buf *err)
 	return scratch_enter(&o, err);
 }
 
-static bool drop_sys_admin(void)
+/* As a service manager may start us: no mounts, and no write access to what is not root's. */
+static bool drop_rights(void)
 {
-	const cap_value_t admin = CAP_SYS_ADMIN;
+	const cap_value_t values[] = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE};
+	const struct passwd *owner = getpwnam("gatepost");
 	cap_t caps = cap_get_proc();
-	const bool ok = caps && cap_set_flag(caps, CAP_EFFECTIVE, 1, &admin, CAP_CLEAR) == 0 &&
-			cap_set_flag(caps, CAP_PERMITTED, 1, &admin, CAP_CLEAR) == 0 &&
+	const bool ok = owner && chown(dir, owner->pw_uid, owner->pw_gid) == 0 && caps &&
+			cap_set_flag(caps, CAP_EFFECTIVE, 2, values, CAP_CLEAR) == 0 &&
+			cap_set_flag(caps, CAP_PERMITTED, 2, values, CAP_CLEAR) == 0 &&
 			cap_set_proc(caps) == 0;
 
 	cap_free(caps);
@@ -82,7 +86,7 @@ static int live_there(bool with_mounts)
 	char message[256];
 	struct buf err = buf_over(message, sizeof(message));
 
-	if ((!with_mounts && !drop_sys_admin()) || !enter(&err)) {
+	if ((!with_mounts && !drop_rights()) || !enter(&err)) {
 		fprintf(stderr, "%s\n", message);
 		return 1;
 	}

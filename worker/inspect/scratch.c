@@ -1,6 +1,7 @@
 /* The rooms in which the anti-virus engine writes its temporary files. */
 #include "worker/inspect/scratch.h"
 
+#include "shm/base/log.h"
 #include "shm/base/privileges.h"
 
 #include <dirent.h>
@@ -105,28 +106,62 @@ static bool mount_rooms(const struct scratch_options *o, const struct privileges
 	       chroot(place) == 0 && chdir("/") == 0;
 }
 
-static bool make_dir(const char *name, const struct privileges_user *who, bool root)
+/* Root may lack the right to write where others may, and the user the right to go there: each step
+ * is made by whoever can. */
+static bool as_user(uid_t uid)
 {
-	if (mkdir(name, 0700) != 0 && errno != EEXIST)
+	return geteuid() == uid || seteuid(uid) == 0;
+}
+
+static bool make_dir(const char *name)
+{
+	return mkdir(name, 0700) == 0 || errno == EEXIST;
+}
+
+/* state-dir is another user's: a name there is not believed to be what we made. */
+static bool take_folder(const char *name, const struct privileges_user *who)
+{
+	const int fd = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool ok;
+
+	if (fd < 0)
 		return false;
-	return !root || chown(name, who->uid, who->gid) == 0;
+	ok = fchown(fd, who->uid, who->gid) == 0 && fchdir(fd) == 0;
+	close(fd);
+	return ok;
+}
+
+static bool make_folder(const struct scratch_options *o, const struct privileges_user *who,
+			bool root)
+{
+	char name[32];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "scan.%u", o->index);
+	if (chdir(o->state_dir) != 0 || stat(".", &st) != 0)
+		return false;
+	if (!root)
+		return make_dir(name) && chdir(name) == 0;
+	return as_user(st.st_uid) && make_dir(name) && as_user(0) && take_folder(name, who);
 }
 
 static bool make_rooms(const struct scratch_options *o, const struct privileges_user *who,
 		       bool root)
 {
-	char name[32];
+	char name[16];
+	bool ok;
 
-	snprintf(name, sizeof(name), "scan.%u", o->index);
-	if (chdir(o->state_dir) != 0 || !make_dir(name, who, root) || chdir(name) != 0)
+	if (!make_folder(o, who, root))
 		return false;
+	ok = !root || as_user(who->uid);
 	scratch_sweep();
-	for (unsigned i = 0; i < o->rooms; i++) {
+	for (unsigned i = 0; ok && i < o->rooms; i++) {
 		snprintf(name, sizeof(name), "%u", i);
-		if (!make_dir(name, who, root))
-			return false;
+		ok = make_dir(name);
 	}
-	return !root || (chroot(".") == 0 && chdir("/") == 0);
+	if (root && !as_user(0))
+		return false;
+	return ok && (!root || (chroot(".") == 0 && chdir("/") == 0));
 }
 
 /* ---- Rights */
@@ -167,6 +202,8 @@ static bool enter_as_root(const struct scratch_options *o, const struct privileg
 static bool enter_as_user(const struct scratch_options *o, const struct privileges_user *who,
 			  struct buf *err)
 {
+	log_warn("not started as root: what takes an anti-virus inspector over may open this "
+		 "user's files");
 	return make_rooms(o, who, false) ? privileges_drop_to(who, err)
 					 : fail(err, "make the rooms of the scanners");
 }
