@@ -195,14 +195,17 @@ static void load_failed(struct master *m, int status)
 	count(m, METRIC_antivirus_load_failures);
 	atomic_store(&note_of(m)->failed_wall_us, clock_wall_us());
 	s->failed = s->loaded;
-	if (database)
-		s->retry_mono_us = clock_mono_us() + RETRY_US;
-	else
+	/* A database that is no good is so the next time; but where there is none, also a directory
+	 * that couldn't be read is worth another look. */
+	if (!database)
 		back_off(s);
+	else
+		s->retry_mono_us = s->serving ? 0 : clock_mono_us() + RETRY_US;
 	if (!s->serving)
 		set_state(m, database ? ANTIVIRUS_BROKEN : ANTIVIRUS_LOADING);
-	log_error("the anti-virus database in %.*s can't be used: %s",
+	log_error("the anti-virus database in %.*s %s: %s",
 		  TEXT(m->current->config->clamav.database),
+		  database ? "can't be used" : "could not be loaded",
 		  s->serving ? "the one in force stays in force" : "messages are not scanned");
 }
 
@@ -259,10 +262,8 @@ static bool is_due(const struct scanners *s, const struct database_look *look, c
 		return false;
 	if (strcmp(options, s->options) != 0)
 		return true;
-	if (same(look, &s->failed) && !s->serving)
-		return clock_mono_us() >= s->retry_mono_us;
 	if (same(look, &s->failed))
-		return false;
+		return s->retry_mono_us != 0 && clock_mono_us() >= s->retry_mono_us;
 	return !same(look, &s->loaded) || !s->serving;
 }
 

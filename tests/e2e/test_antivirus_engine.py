@@ -255,6 +255,19 @@ def test_a_broken_database_leaves_the_old_one(engine, what):
     assert send(d, attached(EICAR)).startswith(VIRUS)
 
 
+def test_the_next_zygote_dies(engine):
+    """Killed while it loads: tried again, the old one goes on meanwhile."""
+    d = engine()
+    old = zygote(d)
+    d.database.write("many.ndb", "".join(f"Many-{i}:0:*:{os.urandom(24).hex()}\n" for i in range(50_000)))
+    young = wait_for(lambda: set(d.children("antivirus")) - {old}, what="the next zygote", pause=0.001)
+    os.kill(young.pop(), signal.SIGKILL)
+    d.wait_log("could not be loaded: the one in force stays in force|in force: 50002")
+    assert send(d, attached(EICAR)).startswith(VIRUS)
+    ready(d, 2)
+    assert send(d, attached(EICAR)).startswith(VIRUS)
+
+
 def test_the_first_database_is_broken(start, tmp_path):
     database = Database(tmp_path / "db").matching("Other", b"SOMETHING")
     d = start(sections=section(database))

@@ -278,6 +278,17 @@ static const struct {
      "conf:2: header-rule \"a\": action: \"drop\" is not refuse, defer or note\n"},
     {LISTENER "check \"attachment\" {\n extensions = { \"exe\", \"tar.gz\" } }\n",
      "conf:3: \"tar.gz\" is no extension of a file's name, such as exe\n"},
+    /* anti-virus */
+    {LISTENER "max-message-size = \"60M\"\ncheck \"antivirus\" { required = true }\n",
+     "conf:3: check \"antivirus\": max-size is 50M, but max-message-size 60M: a message that is "
+     "taken must be scanned whole\n"},
+    {LISTENER "clamav {\n clamd = \"127.0.0.1:3310\" }\n",
+     "conf:3: clamav: clamd: \"127.0.0.1:3310\" is neither \"unix:/path\" nor "
+     "\"tcp://address:port\"\n"},
+    {LISTENER "clamav {\n clamd = \"unix:\" }\n",
+     "conf:3: clamav: clamd: \"unix:\" is neither \"unix:/path\" nor \"tcp://address:port\"\n"},
+    {LISTENER "clamav {\n max-scan-size = \"40M\" }\n",
+     "conf:3: clamav: max-scan-size is less than max-size of check \"antivirus\"\n"},
     /* all of them at once, in their order; comments count their lines */
     {"# a\n/* b\n c */ workers = 99 // d\n" LISTENER
      "max-hops = \"a\"\nnonsense = 1\nmode = \"x\"\n",
