@@ -64,4 +64,8 @@ struct decision engine_hop_reply(struct session *s, const struct hop_reply *hop)
  * arena is reset. */
 struct text engine_would(const struct session *s);
 
+/* What of the message no check could look into: "attachment: not inspected: encrypted"; empty:
+ * nothing.  As engine_would(). */
+struct text engine_not_inspected(const struct session *s);
+
 #endif

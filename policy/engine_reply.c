@@ -140,3 +140,19 @@ struct text engine_would(const struct session *s)
 	}
 	return b.n ? arena_text(check_arena(s), buf_view(&b)) : LIT("");
 }
+
+struct text engine_not_inspected(const struct session *s)
+{
+	char line[WOULD_MAX];
+	struct buf b = buf_over(line, sizeof(line));
+
+	for (unsigned id = 0; s->runs && id < CHECK_COUNT; id++) {
+		const struct verdict *v = s->runs[id].verdict;
+
+		if (!v || !v->not_inspected || (s->runs[id].in_transaction && !s->tx))
+			continue;
+		buf_printf(&b, "%s%s: ", b.n ? "; " : "", check_row((enum check_id)id)->name);
+		buf_text(&b, v->facts);
+	}
+	return b.n ? arena_text(check_arena(s), buf_view(&b)) : LIT("");
+}

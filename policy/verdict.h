@@ -32,6 +32,8 @@ struct verdict {
 	unsigned char deferral; /* enum deferral, for UNDECIDED */
 	bool noted;             /* would refuse, but by an option of the check it is only noted */
 	bool at_connect;        /* a ban that is spoken in the greeting */
+	bool not_inspected; /* it passes, though some of the message could not be looked into: the
+			       log says so */
 	bool no_such_recipient; /* "does not exist": what a dictionary attack counts */
 	unsigned short reply;   /* enum reply_id, for REFUSE */
 	/* Codes of the next hop that replace the row's (recipient_verify); 0 and empty: the row's.
@@ -53,6 +55,15 @@ static inline struct verdict pass(void)
 static inline struct verdict pass_because(struct text facts)
 {
 	return (struct verdict){.outcome = OUTCOME_PASS, .facts = facts};
+}
+
+/* Passes, but what the facts say could not be looked into. */
+static inline struct verdict pass_not_inspected(struct text facts)
+{
+	struct verdict v = pass_because(facts);
+
+	v.not_inspected = true;
+	return v;
 }
 
 /* A verdict by a rule of ours (bans, limits, relay) ... */

@@ -93,7 +93,10 @@ struct verdict check_attachment(const struct session *s, const struct settings *
 	if (!attachment_refuses(&q.worst))
 		attachment_keep_worst(&q.worst, attachment_archives(s, set));
 	judge_limits(&q, parts);
+	if (q.worst.outcome == OUTCOME_UNDECIDED && q.worst.deferral == DEFERRAL_NONE)
+		q.worst.not_inspected = true;
 	if (q.worst.outcome == OUTCOME_PASS && parts->opaque)
-		return pass_because(fact(s, "not inspected: %s", mime_opaque_text(parts->opaque)));
+		return pass_not_inspected(
+		    fact(s, "not inspected: %s", mime_opaque_text(parts->opaque)));
 	return q.worst;
 }

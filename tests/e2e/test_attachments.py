@@ -104,6 +104,15 @@ def test_modes_and_exemptions(start):
         assert c.message(text=with_file("a.exe"), to="bob@other.test") == 250
 
 
+def test_what_was_not_inspected_stands_in_the_log(start):
+    d = start(sections=ATTACHMENT % 'max-depth = 2  limits = "pass"')
+    with d.client() as c:
+        assert c.message(text=HEADERS + "Content-Type: multipart/encrypted; boundary=b\r\n\r\n--b--\r\n") == 250
+        d.wait_event("message", **{"not-inspected": "attachment: not inspected: encrypted"})
+        assert c.message(text=HEADERS + "Content-Type: message/rfc822\r\n\r\n" * 5) == 250
+        d.wait_event("message", **{"not-inspected": "attachment: not inspected: parts are nested too deep"})
+
+
 def test_bdat(start):
     """What comes by BDAT, in chunks cut anywhere, is read as well."""
     d = start(sections=ATTACHMENT % "")

@@ -61,6 +61,7 @@ static struct text facts_said(void)
 START_TEST(list_of_the_configuration)
 {
 	ck_said(named("a.txt"), "pass");
+	ck_assert(text_empty(engine_not_inspected(&f.s)));
 	ck_said(named(""), "pass");
 	ck_said(named("a.EXE"), REFUSED);
 	ck_assert(text_eq(facts_said(), LIT("a file with the extension exe: a.EXE")));
@@ -198,6 +199,8 @@ START_TEST(limits)
 	ck_said(with_facts(MIME_LIMIT_DEPTH, 0, "a"), "pass");
 	ck_assert(text_eq(facts_said(), LIT("not inspected: parts are nested too deep")));
 	ck_assert_int_eq(f.s.runs[CHECK_attachment].verdict->outcome, OUTCOME_UNDECIDED);
+	ck_assert(text_eq(engine_not_inspected(&f.s),
+			  LIT("attachment: not inspected: parts are nested too deep")));
 	ck_said(with_facts(MIME_LIMIT_DEPTH, 0, "a.exe"), REFUSED);
 }
 END_TEST
@@ -206,6 +209,7 @@ START_TEST(not_to_be_looked_into)
 {
 	ck_said(with_facts(0, MIME_OPAQUE_ENCRYPTED, "a"), "pass");
 	ck_assert(text_eq(facts_said(), LIT("not inspected: encrypted")));
+	ck_assert(text_eq(engine_not_inspected(&f.s), LIT("attachment: not inspected: encrypted")));
 	ck_said(with_facts(0, MIME_OPAQUE_ENCRYPTED, "a.exe"), REFUSED);
 }
 END_TEST

@@ -1,5 +1,6 @@
 /* Bans: what each kind covers, expiry, ids, changes that another process sees in its next look-up.
  */
+#include "shm/entries.h"
 #include "tests/unit/lists_help.h"
 
 #include <errno.h>
@@ -48,6 +49,8 @@ START_TEST(each_kind_covers_what_it_says)
 	     "@example.edu",
 	     {"a@example.edu", "B@EXAMPLE.edu", "@example.edu"},
 	     {"a@sub.example.edu", "example.edu", ""}},
+	    {LIST_EXTENSION, "exe", {"exe", "EXE"}, {"exe@example.net", "ex", "xexe", ""}},
+	    {LIST_EXTENSION, "zip@example.net", {"zip@example.net"}, {"zip", "zip@example.org"}},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -66,6 +69,38 @@ START_TEST(each_kind_covers_what_it_says)
 			ck_assert_msg(find(cases[i].kind, cases[i].no[j], 10, &e) == ANSWER_NO,
 				      "%s", cases[i].no[j]);
 	}
+}
+END_TEST
+
+static int shorten_counts(MDB_txn *txn, void *arg)
+{
+	struct text value;
+	struct entry_counts counts;
+	int rc = store_get(txn, DB_SUMMARY, LIT("bans"), &value);
+
+	(void)arg;
+	ck_assert_int_eq(rc, 0);
+	ck_assert_uint_eq(value.n, sizeof(counts));
+	memcpy(&counts, value.p, sizeof(counts));
+	return store_put(
+	    txn, DB_SUMMARY, LIT("bans"),
+	    text_make((const char *)&counts, offsetof(struct entry_counts, later_kinds)));
+}
+
+/* A store that was written before there were as many kinds. */
+START_TEST(counts_of_an_older_store)
+{
+	struct list_entry e;
+
+	put(LIST_DOMAIN, "example.com", 0);
+	put(LIST_CLIENT, "192.0.2.0/24", 0);
+	ck_assert_int_eq(store_write(&st, shorten_counts, NULL), 0);
+	ck_assert_int_eq(find(LIST_DOMAIN, "example.com", 10, &e), ANSWER_YES);
+	ck_assert_int_eq(find(LIST_CLIENT, "192.0.2.1", 10, &e), ANSWER_YES);
+	ck_assert_int_eq(find(LIST_EXTENSION, "exe", 10, &e), ANSWER_NO);
+	put(LIST_EXTENSION, "exe", 0);
+	ck_assert_int_eq(find(LIST_EXTENSION, "exe", 10, &e), ANSWER_YES);
+	ck_assert_int_eq(find(LIST_DOMAIN, "example.com", 10, &e), ANSWER_YES);
 }
 END_TEST
 
@@ -288,6 +323,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, lists_setup, lists_teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, each_kind_covers_what_it_says);
+	tcase_add_test(tc, counts_of_an_older_store);
 	tcase_add_test(tc, longest_name_first);
 	tcase_add_test(tc, expired_is_as_if_it_were_not_there);
 	tcase_add_test(tc, expiry_removes_what_is_over);

@@ -44,6 +44,13 @@ START_TEST(forms)
 	    {LIST_LOGIN, "User17@Example.NET", "user17@example.net"},
 	    {LIST_RECIPIENT, "Someone@example.net", "someone@example.net"},
 	    {LIST_RECIPIENT, "@Example.net", "@example.net"},
+	    {LIST_EXTENSION, "*.EXE", "exe"},
+	    {LIST_EXTENSION, ".Js", "js"},
+	    {LIST_EXTENSION, "{clsid}", "{clsid}"},
+	    {LIST_EXTENSION,
+	     "Zip@B\xc3\xbc"
+	     "cher.Example",
+	     "zip@xn--bcher-kva.example"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -89,6 +96,11 @@ START_TEST(refusals)
 	    {LIST_RECIPIENT, "@"},
 	    {LIST_RECIPIENT, "nobody"},
 	    {LIST_ADDRESS, "\"\x01\"@c"},
+	    {LIST_EXTENSION, ""},
+	    {LIST_EXTENSION, "tar.gz"},
+	    {LIST_EXTENSION, "a b"},
+	    {LIST_EXTENSION, "exe@"},
+	    {LIST_EXTENSION, "\xc3\xbc"},
 	};
 	char big[400];
 

@@ -37,6 +37,7 @@ struct message_log {
 	struct text to_refused; /* the last one */
 	struct text hop, hop_reply;
 	struct text would; /* what monitor mode let pass */
+	struct text not_inspected;
 };
 
 /* A message that is being received. */

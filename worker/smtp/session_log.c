@@ -137,6 +137,7 @@ void session_log_message(struct smtp_session *ss)
 	put_message_id(e, tx->header);
 	put_outcome(e, &ss->log);
 	event_text(e, FIELD_would, ss->log.would);
+	event_text(e, FIELD_not_inspected, ss->log.not_inspected);
 	event_int(e, FIELD_duration, loop_now_us(ss->server->loop) - ss->log.start_us);
 	emit(ss, e);
 }

@@ -37,8 +37,10 @@ void smtp_transaction_end(struct smtp_session *ss)
 
 	if (!ss->s.tx)
 		return;
-	if (!ss->over)
+	if (!ss->over) {
 		ss->log.would = engine_would(&ss->s);
+		ss->log.not_inspected = engine_not_inspected(&ss->s);
+	}
 	session_log_message(ss);
 	smtp_message_fd_close(ss);
 	ss->spool = NULL;
