@@ -10,7 +10,8 @@ PYTHON   := /usr/bin/python3
 PREFIX   ?= /usr/local
 SYSCONF  ?= /etc
 
-PKGS     := libconfuse lmdb libidn2 libseccomp libcap libsystemd libpcre2-8 libcares ldns libarchive
+PKGS     := libconfuse lmdb openssl libidn2 libseccomp libcap libsystemd libpcre2-8 libcares ldns \
+            libarchive
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
             -Wno-override-init -Wno-missing-field-initializers
 WERROR   ?= -Werror

@@ -32,8 +32,8 @@ static bool place_descriptors(const struct child_resources *r)
 {
 	const int above = CHILD_FD_LISTEN + (int)r->listen_count;
 	enum { FIXED = CHILD_FD_LISTEN - CHILD_FD_CONFIG };
-	int fixed[FIXED] = {r->config_fd, r->segment_fd, r->lifeline_read_fd, r->inspect_fd,
-			    r->scan_fd};
+	int fixed[FIXED] = {r->config_fd,  r->segment_fd, r->lifeline_read_fd,
+			    r->inspect_fd, r->scan_fd,    r->keys_fd};
 	for (int i = 0; i < FIXED; i++)
 		if (fixed[i] >= 0 && (fixed[i] = fcntl(fixed[i], F_DUPFD_CLOEXEC, above)) < 0)
 			return false;
@@ -107,7 +107,7 @@ bool child_start(struct child *c, const struct child_resources *r)
 	return true;
 }
 
-static int worker_child(const struct config *config, unsigned process, unsigned index,
+static int worker_child(struct config *config, unsigned process, unsigned index,
 			unsigned generation, size_t listeners)
 {
 	int *fds = calloc(listeners + 1, sizeof(int));
@@ -126,6 +126,7 @@ static int worker_child(const struct config *config, unsigned process, unsigned 
 	    .lifeline_fd = CHILD_FD_LIFELINE,
 	    .inspect_fd = CHILD_FD_INSPECT,
 	    .scan_fd = CHILD_FD_SCAN,
+	    .keys_fd = CHILD_FD_KEYS,
 	};
 	int status = worker_main(&start);
 	free(fds);

@@ -11,6 +11,7 @@ enum child_fd {
 	CHILD_FD_LIFELINE, /* read end of a pipe that only the master can write: EOF is its death */
 	CHILD_FD_INSPECT,  /* workers: the end that asks; a zygote: the one that serves */
 	CHILD_FD_SCAN,     /* workers: where the anti-virus inspectors are asked */
+	CHILD_FD_KEYS,     /* workers: certificates and their keys, sealed */
 	CHILD_FD_LISTEN,   /* the first of the listening sockets */
 };
 
@@ -35,6 +36,7 @@ struct child_resources {
 	int lifeline_read_fd;
 	int inspect_fd;        /* -1: none */
 	int scan_fd;           /* -1: none */
+	int keys_fd;           /* workers only; -1: none */
 	const int *listen_fds; /* workers only */
 	size_t listen_count;
 };

@@ -25,10 +25,17 @@ struct generation *generation_new(struct master *m, struct config *config, int b
 	struct generation *g = calloc(1, sizeof(*g));
 	if (!g)
 		return NULL;
+	g->keys_fd = config_keys_write(config);
+	if (g->keys_fd < 0) {
+		log_error("cannot keep the keys in memory: %m");
+		free(g);
+		return NULL;
+	}
 	g->worker_count = worker_count(config);
 	g->workers = calloc(g->worker_count, sizeof(*g->workers));
 	if (!g->workers ||
 	    !listeners_open(&m->listeners, config, &g->listen_fds, &g->listen_count)) {
+		close(g->keys_fd);
 		free(g->workers);
 		free(g);
 		return NULL;
@@ -92,6 +99,7 @@ void generation_free(struct generation *g)
 		return;
 	config_free(g->config);
 	close(g->bundle_fd);
+	close(g->keys_fd);
 	free(g->listen_fds);
 	free(g->workers);
 	free(g);

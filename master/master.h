@@ -16,6 +16,7 @@ struct generation {
 	unsigned number;
 	struct config *config;
 	int bundle_fd;
+	int keys_fd; /* certificates and keys: for workers only */
 	int *listen_fds;
 	size_t listen_count;
 	struct child *workers;

@@ -3,6 +3,7 @@
 #include "master/master.h"
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
+#include "shm/tickets.h"
 #include "worker/inspect/zygote.h"
 
 #include <errno.h>
@@ -86,6 +87,7 @@ static bool prepare(struct master *m, const struct config *config)
 	atomic_store(&m->segment.header->master_pid, getpid());
 	atomic_store(&m->segment.header->mode, (uint32_t)config->global.mode);
 	m->segment.header->loaded_wall_us = clock_wall_us();
+	tickets_rotate(&m->segment.header->tickets, clock_boot_us(), config->global.ticket_life);
 	listeners_adopt(&m->listeners);
 	return true;
 }

@@ -33,6 +33,7 @@ void supervise_start_child(struct master *m, struct child *c, const struct gener
 			  : scanner ? m->scanners.pair[1]
 				    : -1,
 	    .scan_fd = worker ? m->scanners.pair[0] : -1,
+	    .keys_fd = worker ? g->keys_fd : -1,
 	    .config_fd = g->bundle_fd,
 	    .lifeline_read_fd = m->lifeline[0],
 	    .listen_fds = worker ? g->listen_fds : NULL,
@@ -196,6 +197,8 @@ static void check_zygote(struct child *c, const struct zygote_status *page, unsi
 
 void supervise_tick(struct master *m)
 {
+	tickets_rotate(&m->segment.header->tickets, clock_boot_us(),
+		       m->current->config->global.ticket_life);
 	tend(m->current);
 	tend(m->next);
 	tend(m->old);

@@ -29,6 +29,22 @@ struct route {
 	unsigned index; /* in config->routes */
 };
 
+/* A certificate and its key.  What they hold is known to the process that read the files and to the
+ * workers alone: bundles are without it (config_keys_write). */
+struct certificate_pair {
+	struct text chain_path, key_path;
+	int line;                 /* of the chain, in the configuration */
+	struct text chain, key;   /* PEM */
+	int64_t not_after_s;      /* wall clock; 0: not known here */
+	int64_t chain_ns, key_ns; /* when the files were written, as they were read */
+};
+
+struct certificate {
+	struct certificate_settings set;
+	struct certificate_pair *pairs; /* of different types; one at least */
+	size_t pair_count;
+};
+
 struct listen_address {
 	struct ip ip;
 	uint16_t port;
@@ -112,6 +128,8 @@ struct config {
 	struct clamd_address clamd;
 	struct listener *listeners;
 	size_t listener_count;
+	struct certificate *certificates; /* the first is the default */
+	size_t certificate_count;
 	struct route *routes;
 	size_t route_count;
 	struct domain *domains; /* sorted by name */
@@ -130,12 +148,21 @@ struct config {
 
 /* Reads `path` and what it names.  On failure returns NULL, having written one line for each
  * mistake to err: "gatepost.conf:12: unknown option "max-sesions"; nearest: max-sessions".  If
- * `bundle_fd` isn't NULL it gets a sealed memfd with all that was read.  `overrides` are
- * "name=value" strings of the command line (NULL-terminated; may be NULL). */
+ * `bundle_fd` isn't NULL it gets a sealed memfd with all that was read but certificates and keys,
+ * which are read and checked only then.  `overrides` are "name=value" strings of the command line
+ * (NULL-terminated; may be NULL). */
 struct config *config_load(const char *path, const char *const *overrides, FILE *err,
 			   int *bundle_fd);
 struct config *config_load_bundle(int fd, FILE *err);
 void config_free(struct config *c);
+
+/* The certificates and keys, which the bundle is without: a sealed memfd for the workers, of a
+ * configuration that config_load() read with a bundle.  -1 with errno. */
+int config_keys_write(const struct config *c);
+/* The other side: fills in what a configuration from a bundle lacks.  False with errno. */
+bool config_keys_read(struct config *c, int fd);
+/* Forgets them. */
+void config_keys_wipe(struct config *c);
 
 /* The whole configuration as a file would say it, each option with a comment that says where its
  * value comes from (file:line or default): gatepostd -T. */

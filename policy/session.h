@@ -107,8 +107,9 @@ struct session {
 	bool own;                /* trusted network (or logged in) */
 	bool early_talker;
 	bool tls;
-	struct text host; /* forward-confirmed reverse name; empty: not known */
-	struct text ptr;  /* the first PTR record's name, confirmed or not; empty: not known */
+	struct text tls_text; /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty without TLS */
+	struct text host;     /* forward-confirmed reverse name; empty: not known */
+	struct text ptr;      /* the first PTR record's name, confirmed or not; empty: not known */
 	enum host_state host_state;
 	struct text login; /* empty: not logged in */
 	struct text helo;  /* as given; empty until HELO or EHLO */

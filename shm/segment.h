@@ -12,6 +12,7 @@
 #include "shm/base/siphash.h"
 #include "shm/ring.h"
 #include "shm/table.h"
+#include "shm/tickets.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,7 +20,7 @@
 
 /* Raised at every change of a struct that stands in the segment (a new metric is noticed without).
  */
-#define SEGMENT_LAYOUT 3
+#define SEGMENT_LAYOUT 4
 /* Two generations of at most 64 workers, and the keeper and its like. */
 #define SEGMENT_PROCESSES            144
 #define SEGMENT_WORKERS_MAX          64
@@ -94,6 +95,14 @@ struct antivirus_note {
 	    failed_wall_us; /* a newer database that can't be used is there, since; 0: none */
 };
 
+/* What the master knows of the certificates in force. */
+struct certificate_note {
+	_Atomic uint32_t count;    /* 0: none are configured, and the rest says nothing */
+	_Atomic uint32_t expiring; /* how many expire soon, or have expired */
+	_Atomic uint32_t outdated; /* how many have a newer file than what is in force */
+	_Atomic int64_t first_expiry_wall_s;
+};
+
 struct segment_header {
 	char magic[8]; /* "gatepost" */
 	uint32_t layout;
@@ -115,6 +124,8 @@ struct segment_header {
 	_Atomic uint32_t counters_restored; /* shm/snapshot.h */
 	struct rate_notes notes;
 	struct antivirus_note antivirus;
+	struct certificate_note certificates;
+	struct ticket_keys tickets;
 };
 
 struct segment {

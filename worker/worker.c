@@ -4,6 +4,7 @@
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
 #include "shm/base/privileges.h"
+#include "worker/certificates.h"
 #include "worker/inspect/ask.h"
 #include "worker/io/accept.h"
 #include "worker/io/dns.h"
@@ -311,6 +312,8 @@ static bool open_as_root(struct worker *w, struct buf *err)
 	w->smtp.resolver = open_resolver(w, err);
 	if (!w->smtp.resolver)
 		return false;
+	if (!certificates_open(w->start->config, w->start->keys_fd, &w->seg, &w->smtp.tls, err))
+		return false;
 	if (!open_inspect(w))
 		return fail(err, "cannot ask the inspectors");
 	if (chdir(c->global.state_dir.p) != 0) {
@@ -402,6 +405,7 @@ static void worker_close(struct worker *w)
 	timer_clear(w->loop, &w->drain);
 	routes_close(w->smtp.routes);
 	resolver_close(w->smtp.resolver);
+	tls_server_free(w->smtp.tls);
 	inspect_close(w->smtp.inspect);
 	inspect_close(w->smtp.archives);
 	inspect_close(w->smtp.scanners);

@@ -6,7 +6,7 @@
 #include "policy/config.h"
 
 struct worker_start {
-	const struct config *config;
+	struct config *config; /* its certificates are filled in and forgotten */
 	int segment_fd;
 	unsigned process; /* its slot in the segment */
 	unsigned index;   /* "worker 3" */
@@ -16,6 +16,7 @@ struct worker_start {
 	size_t listen_count;
 	int inspect_fd;  /* where questions are asked (worker/inspect/ask.h); -1: nowhere */
 	int scan_fd;     /* the same for the anti-virus inspectors; -1: nowhere */
+	int keys_fd;     /* certificates and their keys (config_keys_read()) */
 	int lifeline_fd; /* end of file: the master is gone; stop accepting, drain, end */
 };
 

@@ -42,16 +42,18 @@ static bool write_item(int fd, const struct source_item *i)
 	       write_all(fd, i->data.p, i->data.n);
 }
 
-int bundle_write(const struct source *s)
+int bundle_write(const struct source *s, bool keys)
 {
-	int fd = memfd_create("gatepost-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create(keys ? "gatepost-keys" : "gatepost-config",
+			      MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	bool good;
 
 	if (fd < 0)
 		return -1;
 	good = write_all(fd, magic, sizeof(magic) - 1);
 	for (size_t i = 0; good && i < s->count; i++)
-		good = write_item(fd, &s->items[i]);
+		if ((s->items[i].kind == SOURCE_KEY) == keys)
+			good = write_item(fd, &s->items[i]);
 	if (!good ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
 		int error = errno;

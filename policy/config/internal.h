@@ -18,12 +18,14 @@ enum source_kind {
 	SOURCE_VARIABLE = 'e', /* an environment variable */
 	SOURCE_FACT = 'v',     /* host name, working directory */
 	SOURCE_OVERRIDE = 'o', /* name=value of the command line */
+	SOURCE_KEY = 'k',      /* a certificate or a key: never in a bundle */
 };
 
 struct source_item {
 	enum source_kind kind;
 	int error; /* errno if it could not be read; then data is empty */
 	struct text name, data;
+	int64_t written_ns; /* of a file: when it was written */
 };
 
 struct source {
@@ -31,6 +33,7 @@ struct source {
 	struct source_item *items;
 	size_t count, capacity;
 	bool sealed; /* from a bundle: nothing is read from the system */
+	bool keys;   /* certificates and their keys are read, too */
 };
 
 const struct source_item *source_add(struct source *s, enum source_kind kind, struct text name,
@@ -44,8 +47,9 @@ struct text source_directory(struct source *s);
 struct text source_absolute(struct source *s, struct text path);
 
 /* --- bundle.c */
-/* A sealed memfd with all items, or -1 with errno. */
-int bundle_write(const struct source *s);
+/* A sealed memfd with all items but certificates and keys, or with these alone; or -1 with errno.
+ */
+int bundle_write(const struct source *s, bool keys);
 /* Into s->items.  False with errno (EBADMSG: it is no bundle). */
 bool bundle_read(struct source *s, int fd);
 
@@ -147,6 +151,7 @@ void config_value_print(const struct setting_row *row, const void *group, FILE *
 /* --- resolve.c and its parts */
 void config_resolve(struct loading *l);
 void config_resolve_listeners(struct loading *l);
+void config_resolve_certificates(struct loading *l); /* before the listeners */
 void config_resolve_routes(struct loading *l);
 void config_resolve_domains(struct loading *l);
 void config_resolve_limits(struct loading *l);

@@ -80,6 +80,19 @@ static void resolve_addresses(struct loading *l, const struct raw_section *s, st
 	}
 }
 
+/* A listener that has to speak TLS, with nothing to show. */
+static void check_tls(struct loading *l, const struct raw_section *s, const struct listener *to)
+{
+	const int tls = to->set.tls;
+	const bool wanted = tls == LISTENER_TLS_REQUIRED || tls == LISTENER_TLS_IMPLICIT;
+
+	if (wanted && l->config->certificate_count == 0)
+		config_mistake(l, raw_line(s, "tls"),
+			       "listener \"%.*s\": tls: there is no certificate \"NAME\" { chain = "
+			       "\"FILE\" key = \"FILE\" }",
+			       TEXT(s->title));
+}
+
 void config_resolve_listeners(struct loading *l)
 {
 	const struct group_row *g = config_group("listener");
@@ -104,5 +117,6 @@ void config_resolve_listeners(struct loading *l)
 		to->set.name = s->title;
 		to->index = (unsigned)c->listener_count++;
 		resolve_addresses(l, s, to);
+		check_tls(l, s, to);
 	}
 }

@@ -92,6 +92,7 @@ struct config *config_load(const char *path, const char *const *overrides, FILE 
 	struct config *c;
 
 	config_new(&l);
+	l.source.keys = bundle_fd != NULL;
 	const struct source_item file = *source_file(&l.source, SOURCE_MAIN, text_of(path));
 
 	for (size_t i = 0; overrides && overrides[i]; i++)
@@ -101,7 +102,7 @@ struct config *config_load(const char *path, const char *const *overrides, FILE 
 	c = load(&l, &file, err);
 	if (!c || !bundle_fd)
 		return c;
-	*bundle_fd = bundle_write(&l.source);
+	*bundle_fd = bundle_write(&l.source, false);
 	if (*bundle_fd >= 0)
 		return c;
 	fprintf(err, "%s: cannot keep the configuration in memory: %s\n", path, strerror(errno));
@@ -149,6 +150,7 @@ void config_free(struct config *c)
 	for (size_t i = 0; i < c->pattern_count; i++)
 		patterns_free(c->patterns[i]);
 	free(c->patterns);
+	config_keys_wipe(c);
 	arena_reset(&c->arena);
 	free(c);
 }

@@ -171,6 +171,7 @@ void config_resolve(struct loading *l)
 	config_fill(l, config_group("clamav"), config_next_section(l, config_group("clamav"), NULL),
 		    &l->config->clamav, false);
 	resolve_checks(l);
+	config_resolve_certificates(l);
 	config_resolve_listeners(l);
 	config_resolve_routes(l);
 	resolve_relay(l);

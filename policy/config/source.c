@@ -26,7 +26,7 @@ const struct source_item *source_add(struct source *s, enum source_kind kind, st
 		s->items = v;
 		s->capacity = capacity;
 	}
-	s->items[s->count] = (struct source_item){kind, error, arena_text(s->arena, name), data};
+	s->items[s->count] = (struct source_item){kind, error, arena_text(s->arena, name), data, 0};
 	return &s->items[s->count++];
 }
 
@@ -41,7 +41,7 @@ static const struct source_item *find(const struct source *s, enum source_kind k
 }
 
 /* 0 or an errno. */
-static int read_all(struct source *s, int fd, struct text *out)
+static int read_all(struct source *s, int fd, struct text *out, int64_t *written_ns)
 {
 	struct stat st;
 	size_t room, got = 0;
@@ -55,6 +55,7 @@ static int read_all(struct source *s, int fd, struct text *out)
 		return EINVAL; /* a pipe or a device could keep us waiting for ever */
 	if (st.st_size > FILE_BYTES_MAX)
 		return EFBIG;
+	*written_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 	room = (size_t)st.st_size;
 	p = arena_alloc(s->arena, room + 1);
 	while (got < room) {
@@ -77,6 +78,7 @@ const struct source_item *source_file(struct source *s, enum source_kind kind, s
 	const struct source_item *known = find(s, kind, path);
 	struct text data = LIT("");
 	char name[PATH_MAX];
+	int64_t written_ns = 0;
 	int fd, error;
 
 	if (known)
@@ -88,10 +90,12 @@ const struct source_item *source_file(struct source *s, enum source_kind kind, s
 	text_cstr(path, name, sizeof(name));
 	/* O_NONBLOCK: opening a FIFO would wait for a writer */
 	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	error = fd < 0 ? errno : read_all(s, fd, &data);
+	error = fd < 0 ? errno : read_all(s, fd, &data, &written_ns);
 	if (fd >= 0)
 		close(fd);
-	return source_add(s, kind, path, data, error);
+	source_add(s, kind, path, data, error);
+	s->items[s->count - 1].written_ns = written_ns;
+	return &s->items[s->count - 1];
 }
 
 const struct source_item *source_variable(struct source *s, struct text name)

@@ -52,8 +52,8 @@ END_TEST
 START_TEST(no_commands)
 {
 	static const char *const rows[] = {
-	    "",       " ",        " QUIT",        "QUITX",    "QUI",        "MAILFROM:<a@b>",
-	    "\tQUIT", "QUIT\x01", "AUTH PLAIN x", "STARTTLS", "XCLIENT A=b"};
+	    "",       " ",        " QUIT",        "QUITX",      "QUI", "MAILFROM:<a@b>",
+	    "\tQUIT", "QUIT\x01", "AUTH PLAIN x", "XCLIENT A=b"};
 	struct text args;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -68,9 +68,10 @@ START_TEST(states)
 		const char *verb;
 		const char *allowed;
 	} rows[] = {
-	    {"EHLO", "+++++-"}, {"HELO", "+++++-"}, {"MAIL", "++----"}, {"RCPT", "--++--"},
-	    {"DATA", "--++--"}, {"BDAT", "+++++-"}, {"RSET", "+++++-"}, {"NOOP", "+++++-"},
-	    {"VRFY", "-++++-"}, {"HELP", "+++++-"}, {"QUIT", "++++++"}, {"EXPN", "-++++-"},
+	    {"EHLO", "+++++-"},     {"HELO", "+++++-"}, {"MAIL", "++----"}, {"RCPT", "--++--"},
+	    {"DATA", "--++--"},     {"BDAT", "+++++-"}, {"RSET", "+++++-"}, {"NOOP", "+++++-"},
+	    {"VRFY", "-++++-"},     {"HELP", "+++++-"}, {"QUIT", "++++++"}, {"EXPN", "-++++-"},
+	    {"STARTTLS", "++----"},
 	};
 	struct text args;
 

@@ -3,6 +3,7 @@
 #include "worker/smtp/command.h"
 #include "worker/smtp/deadlines.h"
 #include "worker/smtp/reply.h"
+#include "worker/smtp/secure.h"
 #include "worker/smtp/session_log.h"
 
 /* Nobody means to send a chunk larger than this: it is refused and the connection closed, because
@@ -126,7 +127,8 @@ void cmd_bdat(struct smtp_session *ss, struct text args)
 	}
 	if (ss->state != SMTP_MAIL && ss->state != SMTP_RCPT && ss->state != SMTP_BDAT) {
 		if (swallow(ss, c.size))
-			reply_error(ss, REPLY_BAD_SEQUENCE);
+			reply_error(ss, secure_is_missing(ss) ? REPLY_TLS_REQUIRED
+							      : REPLY_BAD_SEQUENCE);
 		return;
 	}
 	if (ss->state != SMTP_BDAT) {

@@ -1,6 +1,7 @@
 /* HELO and EHLO (RFC 5321 4.1.1.1): who the client says it is.  Both also end a transaction. */
 #include "worker/smtp/command.h"
 #include "worker/smtp/reply.h"
+#include "worker/smtp/secure.h"
 
 #define HELO_MAX 255
 /* A client has one name; who gives more than this is in error each time. */
@@ -29,7 +30,28 @@ static void take_name(struct smtp_session *ss, struct text name)
 	engine_helo(&ss->s);
 }
 
-static void hello(struct smtp_session *ss, struct text args, bool esmtp, struct text answer)
+static void answer_ehlo(struct smtp_session *ss)
+{
+	const struct smtp_texts *t = &ss->server->texts;
+
+	conn_put(&ss->conn, t->ehlo_first.p, t->ehlo_first.n);
+	if (secure_is_offered(ss))
+		conn_put(&ss->conn, "250-STARTTLS\r\n", 14);
+	conn_put(&ss->conn, t->ehlo_rest.p, t->ehlo_rest.n);
+}
+
+void smtp_hello_again(struct smtp_session *ss)
+{
+	const struct helo_before before = ss->helo_before;
+
+	if (ss->s.helo.n || before.name.n == 0)
+		return;
+	ss->helo_before.name = LIT("");
+	ss->s.esmtp = before.esmtp;
+	take_name(ss, before.name);
+}
+
+static void hello(struct smtp_session *ss, struct text args, bool esmtp)
 {
 	struct text name, rest;
 
@@ -48,15 +70,19 @@ static void hello(struct smtp_session *ss, struct text args, bool esmtp, struct 
 	ss->state = SMTP_READY;
 	if (!text_eq(ss->s.helo, name))
 		take_name(ss, name);
-	conn_put(&ss->conn, answer.p, answer.n);
+	ss->helo_before.name = LIT("");
+	if (esmtp)
+		answer_ehlo(ss);
+	else
+		conn_put(&ss->conn, ss->server->texts.helo.p, ss->server->texts.helo.n);
 }
 
 void cmd_helo(struct smtp_session *ss, struct text args)
 {
-	hello(ss, args, false, ss->server->texts.helo);
+	hello(ss, args, false);
 }
 
 void cmd_ehlo(struct smtp_session *ss, struct text args)
 {
-	hello(ss, args, true, ss->server->texts.ehlo);
+	hello(ss, args, true);
 }

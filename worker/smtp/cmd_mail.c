@@ -68,6 +68,7 @@ void cmd_mail(struct smtp_session *ss, struct text args)
 		reply_catalog(ss, REPLY_TOO_MANY_MESSAGES);
 		return;
 	}
+	smtp_hello_again(ss);
 	smtp_transaction_begin(ss);
 	if (!parse(ss, args)) {
 		smtp_transaction_forget(ss);

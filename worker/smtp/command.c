@@ -2,6 +2,7 @@
 #include "worker/smtp/command.h"
 
 #include "worker/smtp/reply.h"
+#include "worker/smtp/secure.h"
 
 #define IN(state) (1U << (state))
 enum {
@@ -24,6 +25,7 @@ static const struct command commands[] = {
     {{"NOOP", 4}, cmd_noop, ANY_BUT_REFUSED, REPLY_BAD_SEQUENCE},
     {{"VRFY", 4}, cmd_vrfy, GREETED, REPLY_NO_HELO},
     {{"HELP", 4}, cmd_help, ANY_BUT_REFUSED, REPLY_BAD_SEQUENCE},
+    {{"STARTTLS", 8}, cmd_starttls, IN(SMTP_NEW) | IN(SMTP_READY), REPLY_BAD_SEQUENCE},
     {{"QUIT", 4}, cmd_quit, ALL, REPLY_BAD_SEQUENCE},
     {{"EXPN", 4}, NULL, GREETED, REPLY_NO_HELO},
     {{"TURN", 4}, NULL, GREETED, REPLY_NO_HELO},
@@ -68,6 +70,16 @@ bool command_is_foreign(struct text t)
 	return false;
 }
 
+/* Where TLS is required, nothing else is served before it but what leads there (RFC 3207 4).  BDAT
+ * says so itself, once it has read its chunk. */
+static bool must_secure_first(const struct smtp_session *ss, const struct command *c)
+{
+	if (!secure_is_missing(ss) || ss->state == SMTP_REFUSED)
+		return false;
+	return !c || (c->run != cmd_ehlo && c->run != cmd_noop && c->run != cmd_starttls &&
+		      c->run != cmd_quit && c->run != cmd_bdat);
+}
+
 void command_run(struct smtp_session *ss, struct text line)
 {
 	struct text args;
@@ -78,6 +90,8 @@ void command_run(struct smtp_session *ss, struct text line)
 		reply_error(ss, REPLY_BAD_SYNTAX);
 	} else if (ss->state == SMTP_REFUSED && (!c || !command_is_allowed(c, ss->state))) {
 		reply_error(ss, REPLY_BAD_SEQUENCE);
+	} else if (must_secure_first(ss, c)) {
+		reply_error(ss, REPLY_TLS_REQUIRED);
 	} else if (!c) {
 		reply_error(ss, REPLY_UNKNOWN_COMMAND);
 	} else if (!command_is_allowed(c, ss->state)) {

@@ -32,6 +32,7 @@ void cmd_rset(struct smtp_session *ss, struct text args);
 void cmd_noop(struct smtp_session *ss, struct text args);
 void cmd_vrfy(struct smtp_session *ss, struct text args);
 void cmd_help(struct smtp_session *ss, struct text args);
+void cmd_starttls(struct smtp_session *ss, struct text args);
 void cmd_quit(struct smtp_session *ss, struct text args);
 
 #endif

@@ -40,6 +40,13 @@ int64_t deadline_command(const struct smtp_session *ss)
 	return at;
 }
 
+int64_t deadline_handshake(const struct smtp_session *ss)
+{
+	return earlier(loop_now_us(ss->server->loop) +
+			   allowed(ss, ss->server->config->global.tls_timeout),
+		       ss->deadline_us);
+}
+
 void deadline_message(const struct smtp_session *ss, struct conn_rate *out)
 {
 	const struct global_settings *g = &ss->server->config->global;

@@ -8,6 +8,8 @@
 
 /* For the next command line. */
 int64_t deadline_command(const struct smtp_session *ss);
+/* For a TLS handshake that starts now. */
+int64_t deadline_handshake(const struct smtp_session *ss);
 /* For a message that starts now: fills in the rate rule. */
 void deadline_message(const struct smtp_session *ss, struct conn_rate *out);
 /* For a last word to a client that we leave. */

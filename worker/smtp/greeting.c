@@ -4,6 +4,7 @@
 #include "worker/smtp/deadlines.h"
 #include "worker/smtp/proxy.h"
 #include "worker/smtp/reply.h"
+#include "worker/smtp/secure.h"
 
 /* A header comes in the proxy's first packet; whoever is slower or sends something else is cut off.
  */
@@ -93,6 +94,12 @@ static bool listen_early(struct smtp_session *ss)
 	return false;
 }
 
+/* On a listener where TLS comes first. */
+static bool speak_tls(struct smtp_session *ss)
+{
+	return ss->s.listener->set.tls != LISTENER_TLS_IMPLICIT || secure_begin(ss);
+}
+
 static bool may_enter(struct smtp_session *ss)
 {
 	struct session *s = &ss->s;
@@ -102,7 +109,7 @@ static bool may_enter(struct smtp_session *ss)
 		return false;
 	s->client_text = arena_text(s->arena, text_of(ip_format(&s->client, text)));
 	s->own = s->own || config_trusted(s->config, &s->client);
-	return has_room_for(ss) && take_slot(ss) && listen_early(ss);
+	return has_room_for(ss) && take_slot(ss) && speak_tls(ss) && listen_early(ss);
 }
 
 bool smtp_greet(struct smtp_session *ss)

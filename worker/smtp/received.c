@@ -57,7 +57,10 @@ void received_format(const struct session *s, unsigned number, int64_t wall_us, 
 		buf_char(out, ' ');
 	}
 	put_address(out, &s->client);
-	buf_printf(out, ")\r\n\tby %.*s with %s id %s.%u", TEXT(s->config->global.hostname),
+	buf_char(out, ')');
+	if (s->tls)
+		buf_printf(out, "\r\n\t(using %.*s)", TEXT(s->tls_text));
+	buf_printf(out, "\r\n\tby %.*s with %s id %s.%u", TEXT(s->config->global.hostname),
 		   received_protocol(s, protocol), s->id, number);
 	/* Naming one of several would tell each of the others. */
 	if (s->tx->recipient_count == 1)

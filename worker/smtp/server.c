@@ -7,10 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static struct text ehlo_text(const struct global_settings *g, struct arena *a)
+static struct text ehlo_rest(const struct global_settings *g, struct arena *a)
 {
 	return arena_printf(a,
-			    "250-%.*s\r\n"
 			    "250-PIPELINING\r\n"
 			    "250-SIZE %llu\r\n"
 			    "250-8BITMIME\r\n"
@@ -19,7 +18,7 @@ static struct text ehlo_text(const struct global_settings *g, struct arena *a)
 			    "250-ENHANCEDSTATUSCODES\r\n"
 			    "250-LIMITS MAILMAX=%lld RCPTMAX=%lld\r\n"
 			    "250 HELP\r\n",
-			    TEXT(g->hostname), (unsigned long long)g->max_message_size,
+			    (unsigned long long)g->max_message_size,
 			    g->smtputf8 ? "250-SMTPUTF8\r\n" : "", g->dsn ? "250-DSN\r\n" : "",
 			    (long long)g->max_messages, (long long)g->max_recipients);
 }
@@ -30,7 +29,8 @@ void smtp_server_init(struct smtp_server *sv, struct arena *a)
 
 	sv->texts.greeting = arena_printf(a, "220 %.*s ESMTP Gatepost\r\n", TEXT(g->hostname));
 	sv->texts.helo = arena_printf(a, "250 %.*s\r\n", TEXT(g->hostname));
-	sv->texts.ehlo = ehlo_text(g, a);
+	sv->texts.ehlo_first = arena_printf(a, "250-%.*s\r\n", TEXT(g->hostname));
+	sv->texts.ehlo_rest = ehlo_rest(g, a);
 	/* Worker and start make an id unique: 8 bits, and 32 that count on from the clock in ms. */
 	sv->next_id = (uint64_t)(sv->process & 0xff) << 32 |
 		      ((uint64_t)(clock_wall_us() / 1000) & 0xffffffff);

@@ -14,12 +14,14 @@
 
 struct inspect;
 struct resolver;
+struct tls_server;
 struct smtp_session;
 
 /* Said so often that it is made once. */
 struct smtp_texts {
-	struct text greeting; /* 220 */
-	struct text ehlo;     /* all lines of the 250 */
+	struct text greeting;   /* 220 */
+	struct text ehlo_first; /* the first line of the 250 */
+	struct text ehlo_rest;  /* the last lines of it; what depends on the session is between */
 	struct text helo;
 };
 
@@ -37,6 +39,7 @@ struct smtp_server {
 	 * others wait. */
 	struct inspect *archives;
 	struct inspect *scanners; /* the same for the anti-virus inspectors */
+	struct tls_server *tls;   /* NULL: there is no certificate */
 	struct spool_place *spool_place;
 
 	struct smtp_texts texts;

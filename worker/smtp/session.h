@@ -51,6 +51,12 @@ struct intake {
 	enum spool_result spooled;
 };
 
+/* What the client had said before STARTTLS. */
+struct helo_before {
+	struct text name; /* empty: nothing, or it has said it again */
+	bool esmtp;
+};
+
 struct smtp_session {
 	struct session s; /* first: the world finds us by it */
 	struct smtp_server *server;
@@ -75,10 +81,12 @@ struct smtp_session {
 	unsigned commands, errors;
 	unsigned names; /* how often HELO or EHLO gave a new one */
 	unsigned transactions, accepted;
-	const char *end;   /* why it ended, for the log */
-	struct text would; /* without any RCPT: what it would have got */
-	unsigned asked;    /* RCPT commands that were judged */
-	bool over;         /* no arena may be used any more: nobody would catch its jump */
+	struct helo_before helo_before;
+	const char *tls_failure; /* why the handshake failed; NULL: it did not */
+	const char *end;         /* why it ended, for the log */
+	struct text would;       /* without any RCPT: what it would have got */
+	unsigned asked;          /* RCPT commands that were judged */
+	bool over;               /* no arena may be used any more: nobody would catch its jump */
 	jmp_buf no_memory;
 };
 
@@ -106,6 +114,10 @@ void smtp_session_lost(struct smtp_session *ss, enum conn_result r);
 /* greeting.c: PROXY header, limits, early talkers, connect verdict, 220.  False: the session is
  * over. */
 bool smtp_greet(struct smtp_session *ss);
+
+/* cmd_hello.c: after STARTTLS, for a client that goes on without a new EHLO (RFC 3207 wants one,
+ * and some leave it out): what it had said before holds again. */
+void smtp_hello_again(struct smtp_session *ss);
 
 /* transaction.c */
 void smtp_transaction_begin(struct smtp_session *ss);

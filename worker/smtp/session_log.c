@@ -58,6 +58,7 @@ static void put_client(struct event *e, const struct smtp_session *ss)
 	event_ip(e, FIELD_client, &s->client);
 	event_text(e, FIELD_host, s->host);
 	event_text(e, FIELD_helo, s->helo);
+	event_text(e, FIELD_tls, s->tls_text);
 	event_text(e, FIELD_login, s->login);
 }
 
@@ -158,6 +159,8 @@ void session_log_end(struct smtp_session *ss)
 	if (ss->errors)
 		event_int(e, FIELD_errors, ss->errors);
 	event_text(e, FIELD_end, text_of(ss->end ? ss->end : "unknown"));
+	if (ss->tls_failure)
+		event_text(e, FIELD_text, text_of(ss->tls_failure));
 	event_text(e, FIELD_would, ss->would);
 	event_int(e, FIELD_duration, loop_now_us(ss->server->loop) - ss->start_us);
 	emit(ss, e);
