@@ -117,6 +117,7 @@ struct decision decide_refusal(struct session *s, enum check_id id, const struct
 	    .enhanced = d.enhanced,
 	    .text = buf_view(&b),
 	    .facts = v->facts,
+	    .remedy = v->remedy,
 	};
 	d.incident = incident_record(s, &r);
 	d.text = incident_reply_text(s, r.text, d.incident);

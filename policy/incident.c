@@ -83,8 +83,8 @@ static struct text remedy(const struct session *s, const struct refusal *r)
 	char ip[IP_TEXT_MAX];
 	struct mailbox *to = s->rcpt ? &s->rcpt->mailbox : NULL;
 
-	if (r->check < 0)
-		return LIT("");
+	if (r->check < 0 || !text_empty(r->remedy))
+		return r->remedy;
 	name = check_row((enum check_id)r->check)->name;
 	switch ((enum check_id)r->check) {
 	case CHECK_relay:

@@ -18,6 +18,7 @@ struct refusal {
 	struct text enhanced;
 	struct text text; /* without incident id and URL */
 	struct text facts;
+	struct text remedy; /* as of the verdict */
 };
 
 /* Hands the incident to the keeper, or the repetition of the one that is known; its id (40 bits,

@@ -44,6 +44,7 @@ struct verdict {
 	struct text quoted;   /* somebody's words to put behind the reply */
 	struct text values[CATALOG_VALUES]; /* in the session's or the transaction's arena */
 	struct text facts;                  /* for log and explain; same */
+	struct text remedy; /* the tool's command that lets it pass; empty: an exemption */
 };
 
 static inline struct verdict pass(void)

@@ -239,8 +239,9 @@ static void print_incident(const struct tool *t, const struct incident *i,
 		       minute_format(i->last_wall_us, time));
 	print_ran(v);
 	if (!text_empty(remedy)) {
-		const bool command =
-		    text_istarts(remedy, LIT("exempt ")) || text_istarts(remedy, LIT("recipient "));
+		const bool command = text_istarts(remedy, LIT("exempt ")) ||
+				     text_istarts(remedy, LIT("recipient ")) ||
+				     text_istarts(remedy, LIT("signature "));
 
 		printf("to let it pass   %s", command ? "gatepost " : "");
 		print_clean_text(stdout, remedy);

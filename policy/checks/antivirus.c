@@ -89,6 +89,14 @@ static void weigh(struct findings *f, const struct scan_match *m)
 		f->enforced = m;
 }
 
+static struct verdict refusal(const struct findings *f, const struct scan_match *m)
+{
+	struct verdict v = reject(reply_of(m->kind), LIT(""), f->facts);
+
+	v.remedy = fact(f->s, "signature ignore %.*s", TEXT(m->name));
+	return v;
+}
+
 static struct verdict limits_exceeded(const struct findings *f)
 {
 	switch (f->set->antivirus.limits) {
@@ -110,14 +118,14 @@ static struct verdict judge(const struct session *s, const struct settings *set,
 	for (size_t i = 0; i < r->match_count; i++)
 		weigh(&f, &r->matches[i]);
 	if (f.enforced)
-		return reject(reply_of(f.enforced->kind), LIT(""), f.facts);
+		return refusal(&f, f.enforced);
 	if (f.limits)
 		return limits_exceeded(&f);
 	if (f.time)
 		return deferred(DEFERRAL_LOCAL, f.facts);
 	if (!f.noted)
 		return text_empty(f.facts) ? pass() : pass_because(f.facts);
-	v = reject(reply_of(f.noted->kind), LIT(""), f.facts);
+	v = refusal(&f, f.noted);
 	v.noted = true;
 	return v;
 }

@@ -73,6 +73,7 @@ def test_the_name_is_for_us(scanner):
     incident = reply.split("[")[1].split("]")[0]
     shown = scanner.tool("explain", incident).stdout
     assert "Eicar-Test-Signature" in shown and "antivirus" in shown
+    assert "gatepost signature ignore Eicar-Test-Signature" in shown
 
 
 # ---- What the other verdicts say

@@ -239,6 +239,7 @@ def test_a_broken_database_leaves_the_old_one(engine, what):
         os.unlink(f"{d.database.path}/eicar.hdb")
         os.unlink(f"{d.database.path}/eicar.ndb")
     d.wait_log("can't be used: the one in force stays in force")
+    d.wait_log("does not know the test file of EICAR" if what == "no EICAR" else "cannot load ")
     assert send(d, attached(EICAR)).startswith(VIRUS)
     assert send(d, attached(b"clean")).startswith("250 ")
     status = d.status()

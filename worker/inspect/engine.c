@@ -276,34 +276,43 @@ void engine_scan(const char *message, size_t n, struct arena *a, struct scan_res
 	"VElWSVJVUy1URVNULUZJTEUhJEgrSCo=\r\n"
 #define NOTHING "bm90aGluZw==\r\n"
 
-static bool finds(const char *message, struct arena *a, bool *found, struct buf *err)
+/* False: it can't scan. */
+static bool scan_for_proof(const char *message, struct arena *a, bool *found)
 {
 	struct scan_result r;
 
 	engine_scan(message, strlen(message), a, &r);
-	in_zygote = true;
 	*found = false;
 	for (size_t i = 0; i < r.match_count; i++)
 		*found = *found || r.matches[i].kind == SCAN_SIGNATURE;
-	if (r.code != SCAN_DONE)
-		buf_printf(err, "the engine can't scan: %.*s", TEXT(r.reason));
 	return r.code == SCAN_DONE;
 }
 
-bool engine_prove(struct buf *err)
+enum engine_proof engine_prove(void)
 {
 	struct arena a;
 	bool in_eicar = false, in_nothing = false, works;
 
 	arena_init(&a, NULL, NULL);
-	works = finds(MAIL_HEAD EICAR, &a, &in_eicar, err) &&
-		finds(MAIL_HEAD NOTHING, &a, &in_nothing, err);
+	works = scan_for_proof(MAIL_HEAD EICAR, &a, &in_eicar) &&
+		scan_for_proof(MAIL_HEAD NOTHING, &a, &in_nothing);
 	arena_reset(&a);
 	if (!works)
-		return false;
+		return ENGINE_FAILS;
 	if (!in_eicar)
-		buf_printf(err, "the database does not know the test file of EICAR");
-	else if (in_nothing)
-		buf_printf(err, "the database finds something where there is nothing");
-	return in_eicar && !in_nothing;
+		return ENGINE_BLIND;
+	return in_nothing ? ENGINE_SEES_TOO_MUCH : ENGINE_PROVEN;
+}
+
+const char *engine_proof_text(enum engine_proof p)
+{
+	static const char *const texts[] = {
+	    [ENGINE_PROVEN] = "the anti-virus engine works",
+	    [ENGINE_BLIND] = "the anti-virus database does not know the test file of EICAR",
+	    [ENGINE_SEES_TOO_MUCH] =
+		"the anti-virus database finds something where there is nothing",
+	    [ENGINE_FAILS] = "the anti-virus engine can't scan",
+	};
+
+	return p <= ENGINE_FAILS ? texts[p] : "the anti-virus engine did not end in good order";
 }

@@ -26,9 +26,11 @@ struct engine_info {
 /* Loads the library and the database, and compiles it.  False with a message: it can't be used. */
 bool engine_load(const struct engine_options *o, struct engine_info *info, struct buf *err);
 
-/* Finds the test file of EICAR, and nothing where there is nothing.  A database that doesn't know
- * it is none that came whole. */
-bool engine_prove(struct buf *err);
+/* Does it find the test file of EICAR, and nothing where there is nothing?  A database that doesn't
+ * know that file is none that came whole. */
+enum engine_proof { ENGINE_PROVEN, ENGINE_BLIND, ENGINE_SEES_TOO_MUCH, ENGINE_FAILS };
+enum engine_proof engine_prove(void);
+const char *engine_proof_text(enum engine_proof p); /* for people */
 
 /* Is there one in this process? */
 bool engine_is_loaded(void);

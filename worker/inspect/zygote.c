@@ -138,15 +138,9 @@ static _Noreturn void become_inspector(const struct zygote *z, const struct insp
 /* An engine shows what it can in the very place where it will work. */
 static _Noreturn void become_proof(const struct zygote *z, pid_t zygote_pid)
 {
-	char message[256];
-	struct buf err = buf_over(message, sizeof(message));
-
 	leave_zygote(z, &z->inspectors[0], zygote_pid);
 	close_door(z, 0);
-	if (engine_prove(&err))
-		_exit(0);
-	log_error("%s", message);
-	_exit(1);
+	_exit((int)engine_prove());
 }
 
 /* ---- Births and deaths */
@@ -399,8 +393,10 @@ static bool prove(struct zygote *z)
 		on_progress(z);
 	}
 	scratch_clean_room(0);
-	if (pid > 0 && WIFSIGNALED(status))
-		log_error("the proof of the engine died of signal %d", WTERMSIG(status));
+	if (pid < 0 || WIFSIGNALED(status))
+		log_error("the proof of the anti-virus engine did not end in good order");
+	else if (status != 0)
+		log_error("%s", engine_proof_text((enum engine_proof)WEXITSTATUS(status)));
 	return pid > 0 && status == 0;
 }
 
