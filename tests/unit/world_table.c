@@ -410,7 +410,7 @@ static void default_settings(struct fixture *f)
 	set->attachment.unknown = NO_ANSWER_DEFER;
 	set->attachment.archive_depth = 8;
 	set->attachment.archive_files = 10000;
-	set->attachment.archive_size = INT64_C(1) << 30;
+	set->attachment.archive_size = 500 << 20;
 	set->attachment.archive_time = 3000000;
 	set->attachment.limits = LIMITS_REFUSE;
 	set->attachment.max_depth = 50;
