@@ -47,7 +47,7 @@ static void write_config(const char *options)
 	    "}\n%s\n"
 	    "check \"reverse-dns\" { mode = \"off\" } check \"sender-verify\" { mode = \"off\" }\n"
 	    "check \"spf\" { mode = \"off\" }\n"
-    "check \"antivirus\" { mode = \"off\" }\n"
+	    "check \"antivirus\" { mode = \"off\" }\n"
 	    "listener \"mx\" { address = { \"127.0.0.1:1\" } proxy-from = { \"192.0.2.8/32\" } }\n"
 	    "route \"box\" { hosts = { \"maildir:%s/mail/%%u\" } }\n"
 	    "domain \"local.test\" { route = \"box\"  recipients = \"any\" }\n",
