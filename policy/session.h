@@ -5,6 +5,7 @@
 #define POLICY_SESSION_H
 
 #include "policy/config.h"
+#include "policy/dkim.h"
 #include "policy/message/address.h"
 #include "policy/message/header.h"
 #include "policy/spf.h"
@@ -83,6 +84,7 @@ struct transaction {
 	const struct mime_facts *parts; /* policy/message/mime.h; NULL: no check needs them */
 	uint64_t size;
 	bool bare_newlines;
+	const struct dkim_result *dkim; /* dkim_of(); NULL: not asked yet */
 };
 
 /* What the DNS says of the client's name. */

@@ -8,6 +8,7 @@
 
 #include "policy/antivirus.h"
 #include "policy/archives.h"
+#include "policy/dkim.h"
 #include "policy/spf.h"
 #include "shm/base/dns.h"
 #include "shm/event.h"
@@ -61,6 +62,10 @@ struct world_ops {
 	 * where nobody could tell.  Use spf_of(). */
 	void (*spf)(void *self, const struct session *s, enum spf_identity identity,
 		    struct spf_result *out);
+
+	/* Judges the message's DKIM signatures; yields, within the stage's time for the DNS.  Fills
+	 * in *out, which is all zero (texts in the transaction's arena).  Use dkim_of(). */
+	void (*dkim)(void *self, const struct session *s, struct dkim_result *out);
 
 	/* Has the anti-virus engine look at the message; yields.  Fills in *out (texts in the
 	 * transaction's arena), whose code is SCAN_FAILED or SCAN_ABSENT where nobody looked. */

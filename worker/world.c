@@ -5,6 +5,7 @@
 #include "shm/base/log.h"
 #include "shm/keeper.h"
 #include "worker/smtp/archives.h"
+#include "worker/smtp/dkim.h"
 #include "worker/smtp/inspection.h"
 #include "worker/smtp/scan.h"
 #include "worker/smtp/session.h"
@@ -119,6 +120,12 @@ static void spf(void *self, const struct session *s, enum spf_identity identity,
 	smtp_ask_spf(smtp_session_of(s), identity, out);
 }
 
+static void dkim(void *self, const struct session *s, struct dkim_result *out)
+{
+	(void)self;
+	smtp_ask_dkim(smtp_session_of(s), out);
+}
+
 static void scan(void *self, const struct session *s, struct scan_result *out)
 {
 	(void)self;
@@ -186,6 +193,7 @@ static const struct world_ops ops = {
     .dns_start = dns_ask,
     .dns_await = dns_answer,
     .spf = spf,
+    .dkim = dkim,
     .scan = scan,
     .archives = archives,
     .counter_tag = counter_tag,

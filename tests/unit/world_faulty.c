@@ -268,6 +268,32 @@ static void ask_spf(void *self, const struct session *s, enum spf_identity ident
 	out->passes_nobody = out->code == SPF_FAIL && faulty_chance(w, 128);
 }
 
+static void ask_dkim(void *self, const struct session *s, struct dkim_result *out)
+{
+	static const struct text domains[] = {LIT("example.org"), LIT("mail.example.org"),
+					      LIT("bulk.example"), LIT("")};
+	struct faulty_world *w = self;
+
+	(void)s;
+	pass_time(w);
+	if (w->meanwhile)
+		w->meanwhile(w->meanwhile_arg);
+	if (w->dns_away || faulty_chance(w, w->unknown)) {
+		out->why = LIT("nobody looked");
+		return;
+	}
+	out->judged = true;
+	out->count = faulty_below(w, 4);
+	for (size_t i = 0; i < out->count; i++)
+		out->signatures[i] = (struct dkim_signature){
+		    .code = (enum dkim_code)(1 + faulty_below(w, DKIM_CODES - 1)),
+		    .reason = (enum dkim_reason)faulty_below(w, DKIM_REASONS),
+		    .algorithm = DKIM_ALGORITHM_RSA_SHA256,
+		    .domain = domains[faulty_below(w, 4)],
+		    .testing = faulty_chance(w, 32),
+		};
+}
+
 static void ask_scan(void *self, const struct session *s, struct scan_result *out)
 {
 	static const struct scan_match matches[] = {
@@ -413,6 +439,7 @@ const struct world_ops faulty_ops = {
     .hop_takes = hop_takes,
     .hop_carries_utf8 = hop_carries_utf8,
     .spf = ask_spf,
+    .dkim = ask_dkim,
     .scan = ask_scan,
     .archives = ask_archives,
     .dns_start = dns_start,

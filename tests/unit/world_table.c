@@ -211,6 +211,15 @@ static void ask_spf(void *self, const struct session *s, enum spf_identity ident
 	out->passes_nobody = said->passes_nobody;
 }
 
+static void ask_dkim(void *self, const struct session *s, struct dkim_result *out)
+{
+	struct world_table *w = self;
+
+	(void)s;
+	w->dkim_asked++;
+	*out = w->dkim;
+}
+
 static void dns_start(void *self, const struct session *s, struct text name, uint16_t type)
 {
 	struct world_table *w = self;
@@ -272,6 +281,7 @@ static const struct world_ops ops = {
     .hop_takes = hop_takes,
     .hop_carries_utf8 = hop_carries_utf8,
     .spf = ask_spf,
+    .dkim = ask_dkim,
     .scan = ask_scan,
     .archives = ask_archives,
     .dns_start = dns_start,
@@ -428,6 +438,7 @@ void fixture_init(struct fixture *f)
 	f->world.next_random = 1;
 	f->world.hop_answer = ANSWER_YES;
 	f->world.scan.code = SCAN_DONE;
+	f->world.dkim.judged = true;
 	f->world.archives.answered = true;
 	f->world.spf[SPF_MAILFROM].code = f->world.spf[SPF_HELO].code = SPF_NONE;
 	f->config.global.hostname = LIT("mx1.example.net");

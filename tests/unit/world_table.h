@@ -51,6 +51,8 @@ struct world_table {
 	unsigned dns_started, dns_awaited; /* of all names */
 	struct spf_result spf[2];          /* by identity: code, reason, explanation */
 	unsigned spf_asked;
+	struct dkim_result dkim; /* no signature to begin with */
+	unsigned dkim_asked;
 	struct scan_result scan; /* what the anti-virus engine answers; clean to begin with */
 	unsigned scans_asked;
 	struct archives_facts

@@ -1,0 +1,76 @@
+/* DKIM's results: their names, and what a transaction remembers of them. */
+#include "policy/dkim.h"
+
+#include "policy/check.h"
+
+const char *dkim_code_name(enum dkim_code c)
+{
+	static const char *const names[DKIM_CODES] = {
+	    [DKIM_UNDECIDED] = "temperror", [DKIM_PASS] = "pass",
+	    [DKIM_FAIL] = "fail",           [DKIM_NEUTRAL] = "neutral",
+	    [DKIM_POLICY] = "policy",       [DKIM_TEMPERROR] = "temperror",
+	    [DKIM_PERMERROR] = "permerror",
+	};
+
+	return names[c];
+}
+
+const char *dkim_reason_text(enum dkim_reason r)
+{
+	static const char *const texts[DKIM_REASONS] = {
+	    [DKIM_REASON_NONE] = "",
+	    [DKIM_REASON_NO_SIGNATURE] = "no signature",
+	    [DKIM_REASON_BODY] = "body changed",
+	    [DKIM_REASON_SIGNATURE] = "bad signature",
+	    [DKIM_REASON_EXPIRED] = "signature expired",
+	    [DKIM_REASON_FUTURE] = "signature from the future",
+	    [DKIM_REASON_KEY_WEAK] = "key too weak",
+	    [DKIM_REASON_SHA1] = "SHA-1 is too weak",
+	    [DKIM_REASON_PARTIAL] = "body not signed to its end",
+	    [DKIM_REASON_SYNTAX] = "malformed signature",
+	    [DKIM_REASON_ALGORITHM] = "unknown algorithm",
+	    [DKIM_REASON_FROM] = "From not signed",
+	    [DKIM_REASON_KEY_NONE] = "key not found",
+	    [DKIM_REASON_KEY_REVOKED] = "key revoked",
+	    [DKIM_REASON_KEY_SYNTAX] = "malformed key",
+	    [DKIM_REASON_KEY_LONG] = "key record too long",
+	    [DKIM_REASON_KEY_USE] = "key not for this use",
+	    [DKIM_REASON_MESSAGE] = "no single From field",
+	    [DKIM_REASON_NO_ANSWER] = "no answer from the DNS",
+	};
+
+	return texts[r];
+}
+
+const char *dkim_algorithm_name(enum dkim_algorithm a)
+{
+	static const char *const names[DKIM_ALGORITHMS] = {
+	    [DKIM_ALGORITHM_UNKNOWN] = "",
+	    [DKIM_ALGORITHM_RSA_SHA1] = "rsa-sha1",
+	    [DKIM_ALGORITHM_RSA_SHA256] = "rsa-sha256",
+	    [DKIM_ALGORITHM_ED25519_SHA256] = "ed25519-sha256",
+	};
+
+	return names[a];
+}
+
+const struct dkim_result *dkim_of(const struct session *s)
+{
+	if (!s->tx->dkim) {
+		struct dkim_result *r = arena_new(&s->tx->arena, struct dkim_result);
+
+		s->world.ops->dkim(s->world.self, s, r);
+		s->tx->dkim = r;
+	}
+	return s->tx->dkim;
+}
+
+bool dkim_is_unsure(const struct dkim_result *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		if (r->signatures[i].code == DKIM_TEMPERROR ||
+		    r->signatures[i].code == DKIM_UNDECIDED)
+			return true;
+	}
+	return !r->judged;
+}
