@@ -113,6 +113,11 @@ struct clamd_address {
 	uint16_t port;
 };
 
+/* Networks with a threshold of their own for failed logins, in the order of the file. */
+struct auth_network {
+	struct auth_network_settings set;
+};
+
 /* A rule on header fields, in the order of the file. */
 struct header_rule {
 	struct header_rule_settings set;
@@ -124,6 +129,9 @@ struct config {
 	struct text file;
 	struct global_settings global;
 	struct log_settings log;
+	struct auth_settings auth;
+	struct auth_network *auth_networks;
+	size_t auth_network_count;
 	struct clamav_settings clamav;
 	struct clamd_address clamd;
 	struct listener *listeners;

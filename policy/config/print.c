@@ -145,6 +145,8 @@ void config_print(const struct config *c, FILE *out)
 	print_options(c, settings_groups, &c->global, "", out);
 	fputs("\nlog {\n", out);
 	print_options(c, config_group("log"), &c->log, "\t", out);
+	fputs("}\n\nauth {\n", out);
+	print_options(c, config_group("auth"), &c->auth, "\t", out);
 	fputs("}\n\nclamav {\n", out);
 	print_options(c, config_group("clamav"), &c->clamav, "\t", out);
 	fputs("}\n", out);
@@ -166,6 +168,12 @@ void config_print(const struct config *c, FILE *out)
 		const struct dnsbl *d = &c->dnsbls[i];
 
 		print_titled(c, d->domains ? "rhsbl" : "dnsbl_", d->set.name, &d->set, out);
+		fputs("}\n", out);
+	}
+	for (size_t i = 0; i < c->auth_network_count; i++) {
+		const struct auth_network *n = &c->auth_networks[i];
+
+		print_titled(c, "auth_network", n->set.name, &n->set, out);
 		fputs("}\n", out);
 	}
 	for (size_t i = 0; i < c->header_rule_count; i++) {
