@@ -7,9 +7,10 @@
  * end with the greeting), idle (connections that say EHLO and then nothing); -c N: connections at
  * once;  -m N: messages (relay) or sessions in all; -b N: messages for a connection, then QUIT; -P:
  * MAIL, RCPT and DATA in one write; -s BYTES: size of a message;  -f FILE: the message itself, with
- * CRLF and without lines that begin with a dot;  -d D: domain of the recipients;  -a N: source
- * addresses, from 127.1.0.1 on;  -X: a PROXY header first, which names clients of 198.51.100.0/24;
- * -r N: at most N new connections a second;  -t S: give up after S seconds.
+ * CRLF and without lines that begin with a dot; eight "@" near its beginning become a number that
+ * no other message has;  -d D: domain of the recipients;  -a N: source addresses, from 127.1.0.1
+ * on;  -X: a PROXY header first, which names clients of 198.51.100.0/24; -r N: at most N new
+ * connections a second;  -t S: give up after S seconds.
  *
  * An idle load prints "held N" when its connections stand, and ends when its stdin does; with -w S
  * each of them says one byte of a command every S seconds. */
@@ -70,6 +71,7 @@ static struct {
 
 static struct histogram latency;
 static char *message;
+static char *number_at; /* in the message; NULL: all are alike */
 static size_t message_len;
 static int epoll;
 
@@ -96,6 +98,20 @@ static void message_read(const char *path)
 	fclose(f);
 	memcpy(message + message_len, ".\r\n", 3);
 	message_len += 3;
+	number_at = memmem(message, message_len, "@@@@@@@@", 8);
+}
+
+/* The next one, in digits of base64.  It goes out with a message's first write: those that are on
+ * their way have theirs behind them. */
+static void message_number(void)
+{
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static uint64_t number;
+
+	number = number ? number + 1 : now_ns() / 1000;
+	for (unsigned i = 0; i < 8; i++)
+		number_at[i] = digits[number >> 6 * i & 63];
 }
 
 static void message_make(void)
@@ -293,6 +309,8 @@ static bool client_advance(struct client *c)
 		c->state = FINAL;
 		c->out = message;
 		c->out_len = message_len;
+		if (number_at)
+			message_number();
 		client_flush(c);
 		break;
 	case FINAL:

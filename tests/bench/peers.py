@@ -27,6 +27,19 @@ def await_port(port, process, log, address="127.0.0.1"):
             time.sleep(0.1)
 
 
+def await_line(line, process, log):
+    """Until it stands in the log."""
+    end = time.monotonic() + 60
+    while True:
+        with open(log, errors="replace") as f:
+            said = f.read()
+        if line in said:
+            return
+        if time.monotonic() > end or process.poll() is not None:
+            raise SystemExit(f"{process.args} is not ready:\n{said[-2000:]}")
+        time.sleep(0.1)
+
+
 def free_port():
     """Below the ports that the kernel gives to clients: thousands of those come and go here."""
     while True:
@@ -333,6 +346,60 @@ default_process_limit = 1200
 
 class Postscreen(Postfix):
     name, front = "postscreen", "postscreen"
+
+
+class QueueingPostfix(Postfix):
+    """With its queue and helpers of its own: a milter sees no message before a queue does."""
+
+    def prepare(self):
+        super().prepare()
+        self.helpers = []
+        with open(f"{self.dir}/main.cf", "a") as f:
+            f.write(f"""
+smtpd_proxy_filter =
+transport_maps = inline:{{hop.test=smtp:[127.0.0.1]:{self.sink_port}}}
+milter_default_action = tempfail
+""")
+        with open(f"{self.dir}/master.cf", "a") as f:
+            f.write("""pickup unix n - n 60 1 pickup
+qmgr unix n - n 300 1 qmgr
+smtp unix - - n - 50 smtp
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+retry unix - - n - - error
+error unix - - n - - error
+scache unix - - n - 1 scache
+""")
+
+    def append(self, name, text):
+        with open(f"{self.dir}/{name}", "a") as f:
+            f.write(text)
+
+    def run_helper(self, command, port):
+        """A helper that listens there is one that works."""
+        with open(f"{self.dir}/helper.log", "ab") as log:
+            helper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                      start_new_session=True)
+        self.helpers.append(helper)
+        await_port(port, helper, f"{self.dir}/helper.log")
+
+    def settle(self):
+        """Until the queue is empty: what is in it is still to be paid for."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end and any(
+                files for q in ("incoming", "active", "maildrop") for _, _, files in os.walk(f"{self.dir}/queue/{q}")):
+            time.sleep(.05)
+
+    def processes(self):
+        return [self.process.pid, *(helper.pid for helper in self.helpers)]
+
+    def stop(self):
+        super().stop()
+        for helper in self.helpers:
+            helper.terminate()
+            helper.wait()
+        self.helpers = []
 
 
 def remove(top):

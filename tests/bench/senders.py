@@ -3,7 +3,6 @@ Gatepost, and by Postfix with its helpers.  The clients are of 198.51.100.0/24, 
 import os
 import pwd
 import subprocess
-import time
 
 import peers
 
@@ -116,44 +115,27 @@ log {{ to = "stderr" }}
         pass
 
 
-class Postfix(peers.Postfix):
-    """With its queue, since helpers that see the message need one.  What asks the system's resolver sees a
-    resolv.conf of its own."""
+class Postfix(peers.QueueingPostfix):
+    """What asks the system's resolver sees a resolv.conf of its own."""
     name = "postfix + opendkim + SPF"
     milter = "opendkim"
 
     def prepare(self):
         super().prepare()
-        self.helper, self.helper_port = None, peers.free_port()
-        user = pwd.getpwnam("postfix")
+        self.helper_port = peers.free_port()
         self.write("resolv.conf", f"nameserver {DNS}\n")
         self.write("policyd-spf.conf", "debugLevel = 1\nskip_addresses = 127.0.0.0/8\nHELO_reject = False\nMail_From_reject = Fail\n")
         lists = ", ".join(f"reject_rbl_client {name}" for name in LISTS)
         policy = "check_policy_service unix:private/policyd-spf" if self.milter == "opendkim" else "permit"
-        with open(f"{self.dir}/main.cf", "a") as f:
-            f.write(f"""
-smtpd_proxy_filter =
+        self.append("main.cf", f"""
 smtpd_upstream_proxy_protocol = haproxy
 smtpd_peername_lookup = yes
-transport_maps = inline:{{hop.test=smtp:[127.0.0.1]:{self.sink_port}}}
 smtpd_milters = inet:127.0.0.1:{self.helper_port}
-milter_default_action = tempfail
 smtpd_recipient_restrictions = reject_unauth_destination, reject_unknown_reverse_client_hostname,
     reject_unknown_sender_domain, {lists if self.milter == "opendkim" else "permit"}, {policy}
 """)
-        with open(f"{self.dir}/master.cf", "a") as f:
-            f.write(f"""pickup unix n - n 60 1 pickup
-qmgr unix n - n 300 1 qmgr
-smtp unix - - n - 50 smtp
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-retry unix - - n - - error
-error unix - - n - - error
-scache unix - - n - 1 scache
-policyd-spf unix - n n - 0 spawn user=nobody argv=/usr/bin/policyd-spf {self.dir}/policyd-spf.conf
-""")
-        os.chown(f"{self.dir}/data", user.pw_uid, user.pw_gid)
+        self.append("master.cf", "policyd-spf unix - n n - 0 spawn user=nobody argv=/usr/bin/policyd-spf "
+                    f"{self.dir}/policyd-spf.conf\n")
         self.start_helper()
 
     def start_helper(self):
@@ -165,34 +147,11 @@ PidFile {self.dir}/opendkim.pid
 Syslog no
 UserID opendkim
 """)
-        self.run_helper(["opendkim", "-f", "-x", f"{self.dir}/opendkim.conf"])
-
-    def run_helper(self, command):
-        with open(f"{self.dir}/helper.log", "ab") as log:
-            self.helper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                           start_new_session=True)
-        peers.await_port(self.helper_port, self.helper, f"{self.dir}/helper.log")
+        self.run_helper(["opendkim", "-f", "-x", f"{self.dir}/opendkim.conf"], self.helper_port)
 
     def command(self):
         return ["unshare", "--mount", "sh", "-c", 'mount --bind "$1/resolv.conf" /etc/resolv.conf && '
                 'exec postfix -c "$1" start-fg', "sh", self.dir]
-
-    def settle(self):
-        """Until the queue is empty: what is in it is still to be paid for."""
-        end = time.monotonic() + 30
-        while time.monotonic() < end and any(
-                files for q in ("incoming", "active", "maildrop") for _, _, files in os.walk(f"{self.dir}/queue/{q}")):
-            time.sleep(.05)
-
-    def processes(self):
-        return [self.process.pid, self.helper.pid]
-
-    def stop(self):
-        super().stop()
-        if self.helper:
-            self.helper.terminate()
-            self.helper.wait()
-            self.helper = None
 
 
 class Rspamd(Postfix):
@@ -224,4 +183,5 @@ worker "rspamd_proxy" {{
     upstream "local" {{ default = yes; self_scan = yes; }}
 }}
 """)
-        self.run_helper(["rspamd", "-f", "-u", "_rspamd", "-g", "_rspamd", "-c", f"{self.dir}/rspamd.conf"])
+        self.run_helper(["rspamd", "-f", "-u", "_rspamd", "-g", "_rspamd", "-c", f"{self.dir}/rspamd.conf"],
+                        self.helper_port)
