@@ -56,6 +56,7 @@ struct listener {
 	struct listener_settings set;
 	struct listen_address *addresses;
 	size_t address_count;
+	const struct route *route; /* of all recipients; NULL: each domain has its own */
 	unsigned index;
 };
 
@@ -118,6 +119,10 @@ struct auth_network {
 	struct auth_network_settings set;
 };
 
+/* Ways to log in (RFC 4616, the old LOGIN, RFC 7677), in the order in which EHLO lists them. */
+enum mechanism { MECHANISM_PLAIN, MECHANISM_LOGIN, MECHANISM_SCRAM_SHA_256, MECHANISMS };
+const char *mechanism_name(enum mechanism m); /* "SCRAM-SHA-256" */
+
 /* A rule on header fields, in the order of the file. */
 struct header_rule {
 	struct header_rule_settings set;
@@ -132,6 +137,8 @@ struct config {
 	struct auth_settings auth;
 	struct auth_network *auth_networks;
 	size_t auth_network_count;
+	unsigned mechanisms;     /* 1 << enum mechanism */
+	struct text auth_socket; /* Dovecot's; empty: the users are our own */
 	struct clamav_settings clamav;
 	struct clamd_address clamd;
 	struct listener *listeners;
@@ -183,6 +190,8 @@ const struct domain *config_domain(const struct config *c, struct text name);
 bool config_wants_scans(const struct config *c);
 bool config_wants_engine(const struct config *c);
 uint64_t config_scan_size(const struct config *c);
+/* Does any listener offer AUTH, with users of our own? */
+bool config_wants_users(const struct config *c);
 bool config_trusted(const struct config *c, const struct ip *ip);
 
 #endif

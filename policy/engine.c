@@ -65,6 +65,8 @@ struct decision engine_mail(struct session *s)
 	walk_phase(s, PHASE_MAIL);
 	if (walk_refuses(s, CHECK_no_helo, set))
 		return refuse(s, CHECK_no_helo, PHASE_MAIL);
+	if (walk_refuses(s, CHECK_sender_login, set))
+		return refuse(s, CHECK_sender_login, PHASE_MAIL);
 	if (!text_empty(s->login) && limits_refuse(s, set, MOMENT_MAIL))
 		return refuse(s, CHECK_rate_limit, PHASE_MAIL);
 	early_mail(s);

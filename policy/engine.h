@@ -33,8 +33,9 @@ struct decision {
 struct decision engine_connect(struct session *s);
 /* After HELO/EHLO and MAIL (s->helo, s->tx->from stand). */
 void engine_helo(struct session *s);
-/* At MAIL, with s->tx made and filled in: only a missing HELO and limits by login refuse here (drop
- * the transaction then).  s->helo may be empty. */
+/* At MAIL, with s->tx made and filled in: only a missing HELO, an address that
+ * isn't the login's, and limits by login refuse here (drop the transaction then).  s->helo may be
+ * empty. */
 struct decision engine_mail(struct session *s);
 /* `r` is filled in (mailbox, domain, route, settings, is_role) and not yet in tx->recipients.  When
  * it passes, limits have been charged and the caller adds it.  That it goes another way than the

@@ -114,7 +114,9 @@ struct session {
 	struct text ptr;      /* the first PTR record's name, confirmed or not; empty: not known */
 	enum host_state host_state;
 	struct text login; /* empty: not logged in */
-	struct text helo;  /* as given; empty until HELO or EHLO */
+	/* What else it may send from, one "address" or "@domain" a line, in lower case. */
+	struct text login_senders;
+	struct text helo; /* as given; empty until HELO or EHLO */
 	bool esmtp;
 	char id[16];            /* names the session in log lines */
 	struct transaction *tx; /* NULL outside of one */

@@ -158,6 +158,7 @@ void config_resolve_limits(struct loading *l);
 void config_resolve_dnsbls(struct loading *l);
 void config_resolve_header_rules(struct loading *l);
 void config_resolve_auth(struct loading *l);
+void config_resolve_logins(struct loading *l);    /* after auth, listeners, routes and relay */
 void config_resolve_antivirus(struct loading *l); /* after the domains */
 /* A check of the protocol can't be off or monitored. */
 void config_check_mode(struct loading *l, const struct group_row *g, const struct raw_section *s,

@@ -180,5 +180,6 @@ void config_resolve(struct loading *l)
 	config_resolve_dnsbls(l);
 	config_resolve_header_rules(l);
 	config_resolve_auth(l);
+	config_resolve_logins(l);
 	config_resolve_antivirus(l);
 }
