@@ -18,23 +18,20 @@ struct hop_address {
 	enum { HOP_SMTP, HOP_LMTP, HOP_MAILDIR } kind;
 	struct text name; /* as configured, for log and status: "smtp://store1:25" */
 	struct text path; /* unix socket, or Maildir */
+	struct text host; /* as configured, without the port */
 	struct ip ip;
 	uint16_t port;
-};
-
-struct route {
-	struct route_settings set;
-	struct hop_address *hosts;
-	size_t host_count;
-	unsigned index; /* in config->routes */
+	bool tls_first; /* smtps, lmtps */
 };
 
 /* A certificate and its key.  What they hold is known to the process that read the files and to the
  * workers alone: bundles are without it (config_keys_write). */
 struct certificate_pair {
 	struct text chain_path, key_path;
+	struct text owner;        /* for messages: `certificate "mx1.example.net"` */
 	int line;                 /* of the chain, in the configuration */
 	struct text chain, key;   /* PEM */
+	int kind;                 /* of key, as OpenSSL numbers them; 0: not known here */
 	int64_t not_after_s;      /* wall clock; 0: not known here */
 	int64_t chain_ns, key_ns; /* when the files were written, as they were read */
 };
@@ -43,6 +40,15 @@ struct certificate {
 	struct certificate_settings set;
 	struct certificate_pair *pairs; /* of different types; one at least */
 	size_t pair_count;
+};
+
+struct route {
+	struct route_settings set;
+	struct hop_address *hosts;
+	size_t host_count;
+	unsigned index;                  /* in config->routes */
+	struct text authorities;         /* PEM; where TLS is verified */
+	struct certificate_pair *client; /* what we show to its hosts; NULL: nothing */
 };
 
 struct listen_address {
@@ -145,6 +151,8 @@ struct config {
 	size_t listener_count;
 	struct certificate *certificates; /* the first is the default */
 	size_t certificate_count;
+	struct certificate_pair **pairs; /* all that are used, by certificates and routes */
+	size_t pair_count;
 	struct route *routes;
 	size_t route_count;
 	struct domain *domains; /* sorted by name */

@@ -24,6 +24,8 @@ struct hop_reply {
 	char enhanced[10]; /* "5.1.1", "" if it gave none */
 	struct text text;  /* first line's text without codes, in the transaction's arena */
 	struct text hop;   /* who said it, for the log */
+	struct text
+	    tls; /* how it was spoken to: "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: in plain */
 };
 
 struct world_ops {

@@ -27,26 +27,27 @@ static bool add(struct tls_server *t, const struct certificate *c)
 	return good;
 }
 
-bool certificates_open(struct config *c, int keys_fd, const struct segment *seg,
-		       struct tls_server **out, struct buf *err)
+bool certificates_read(struct config *c, int keys_fd, struct buf *err)
+{
+	const bool good = c->pair_count == 0 || config_keys_read(c, keys_fd);
+
+	if (!good)
+		buf_printf(err, "cannot read the certificates: %s", strerrordesc_np(errno));
+	close(keys_fd);
+	return good;
+}
+
+bool certificates_open(const struct config *c, const struct segment *seg, struct tls_server **out,
+		       struct buf *err)
 {
 	bool good = true;
 
 	*out = NULL;
-	if (c->certificate_count == 0) {
-		close(keys_fd);
+	if (c->certificate_count == 0)
 		return true;
-	}
-	if (!config_keys_read(c, keys_fd)) {
-		buf_printf(err, "cannot read the certificates: %s", strerrordesc_np(errno));
-		close(keys_fd);
-		return false;
-	}
-	close(keys_fd);
 	*out = tls_server_new(&seg->header->tickets, c->global.ticket_life / SECOND_US);
 	for (size_t i = 0; *out && good && i < c->certificate_count; i++)
 		good = add(*out, &c->certificates[i]);
-	config_keys_wipe(c);
 	if (*out && good)
 		return true;
 	tls_server_free(*out);

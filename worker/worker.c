@@ -291,6 +291,19 @@ static bool open_inspect(struct worker *w)
 	return w->smtp.inspect && w->smtp.archives && w->smtp.scanners;
 }
 
+/* What is made of certificates and keys, which are then forgotten. */
+static bool open_secrets(struct worker *w, struct buf *err)
+{
+	struct config *c = w->start->config;
+
+	if (!certificates_read(c, w->start->keys_fd, err))
+		return false;
+	w->smtp.routes = routes_open(w->loop, c, w->offload, w->smtp.slot, err);
+	const bool good = w->smtp.routes && certificates_open(c, &w->seg, &w->smtp.tls, err);
+	config_keys_wipe(c);
+	return good;
+}
+
 /* While we still are root: Maildirs and the state directory may lie where only root gets to. */
 static bool open_as_root(struct worker *w, struct buf *err)
 {
@@ -306,13 +319,10 @@ static bool open_as_root(struct worker *w, struct buf *err)
 	w->offload = offload_new(w->loop, OFFLOAD_THREADS);
 	if (!w->offload)
 		return fail(err, "cannot start threads");
-	w->smtp.routes = routes_open(w->loop, c, w->offload, w->smtp.slot, err);
-	if (!w->smtp.routes)
+	if (!open_secrets(w, err))
 		return false;
 	w->smtp.resolver = open_resolver(w, err);
 	if (!w->smtp.resolver)
-		return false;
-	if (!certificates_open(w->start->config, w->start->keys_fd, &w->seg, &w->smtp.tls, err))
 		return false;
 	if (!open_inspect(w))
 		return fail(err, "cannot ask the inspectors");

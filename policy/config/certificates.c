@@ -6,69 +6,90 @@
 #include <errno.h>
 #include <unistd.h>
 
-struct site {
-	struct loading *loading;
-	const struct raw_section *section;
-	struct certificate *certificate;
-};
-
-/* The line of the n-th file of an option. */
-static int line_of(const struct site *at, size_t row, size_t n)
+static struct text read_file(struct loading *l, const struct certificate_pair *p, struct text path,
+			     int64_t *written_ns)
 {
-	const struct raw_option *o = at->section->options[row];
-
-	return o && n < o->count ? o->values[n].line : at->section->line;
-}
-
-static struct text read_file(const struct site *at, struct text path, int line, int64_t *written_ns)
-{
-	const struct source_item *item = source_file(&at->loading->source, SOURCE_KEY, path);
+	const struct source_item *item = source_file(&l->source, SOURCE_KEY, path);
 
 	if (item->error)
-		config_mistake(at->loading, line, "certificate \"%.*s\": cannot read %.*s: %s",
-			       TEXT(at->certificate->set.name), TEXT(path), strerror(item->error));
+		config_mistake(l, p->line, "%.*s: cannot read %.*s: %s", TEXT(p->owner), TEXT(path),
+			       strerror(item->error));
 	*written_ns = item->written_ns;
 	return item->data;
 }
 
-static void read_pair(const struct site *at, struct certificate_pair *p)
+static void read_pair(struct loading *l, struct certificate_pair *p)
 {
-	const size_t before = at->loading->mistake_count;
+	const size_t before = l->mistake_count;
 	struct pair pair;
 	const char *why;
 
-	p->chain = read_file(at, p->chain_path, p->line, &p->chain_ns);
-	p->key = read_file(at, p->key_path, p->line, &p->key_ns);
-	if (at->loading->mistake_count > before)
+	p->chain = read_file(l, p, p->chain_path, &p->chain_ns);
+	p->key = read_file(l, p, p->key_path, &p->key_ns);
+	if (l->mistake_count > before)
 		return;
 	if (!pair_parse(p->chain, p->key, &pair, &why)) {
 		const bool same = text_eq(p->chain_path, p->key_path);
 
-		config_mistake(at->loading, p->line, "certificate \"%.*s\": %.*s%s%.*s: %s",
-			       TEXT(at->certificate->set.name), TEXT(p->chain_path),
-			       same ? "" : " and ", TEXT(same ? LIT("") : p->key_path), why);
+		config_mistake(l, p->line, "%.*s: %.*s%s%.*s: %s", TEXT(p->owner),
+			       TEXT(p->chain_path), same ? "" : " and ",
+			       TEXT(same ? LIT("") : p->key_path), why);
 		return;
 	}
+	p->kind = EVP_PKEY_get_base_id(pair.key);
 	p->not_after_s = pair.not_after_s;
 	pair_free(&pair);
 }
 
-static void resolve_pairs(const struct site *at)
+/* The array grows by one; there are few. */
+static void note_pair(struct loading *l, struct certificate_pair *p)
 {
-	struct certificate *c = at->certificate;
-	const struct text_list *chains = &c->set.chain, *keys = &c->set.key;
-	struct source *source = &at->loading->source;
+	struct config *c = l->config;
+	struct certificate_pair **v = arena_alloc(l->arena, (c->pair_count + 1) * sizeof(*v));
 
-	c->pairs = arena_alloc(at->loading->arena, (chains->n + 1) * sizeof(*c->pairs));
+	if (c->pair_count)
+		memcpy(v, c->pairs, c->pair_count * sizeof(*v));
+	v[c->pair_count++] = p;
+	c->pairs = v;
+}
+
+void config_resolve_pair(struct loading *l, struct certificate_pair *p, struct text chain,
+			 struct text key)
+{
+	p->chain_path = source_absolute(&l->source, chain);
+	p->key_path = key.n ? source_absolute(&l->source, key) : p->chain_path;
+	note_pair(l, p);
+	if (l->source.keys)
+		read_pair(l, p);
+}
+
+/* Of two with one kind of key only the last would ever be shown. */
+static void check_kind(struct loading *l, const struct certificate *c,
+		       const struct certificate_pair *p)
+{
+	for (const struct certificate_pair *other = c->pairs; other < p; other++) {
+		if (p->kind == 0 || other->kind != p->kind)
+			continue;
+		config_mistake(l, p->line, "%.*s: %.*s and %.*s have the same kind of key",
+			       TEXT(p->owner), TEXT(other->chain_path), TEXT(p->chain_path));
+		return;
+	}
+}
+
+static void resolve_pairs(struct loading *l, const struct raw_section *s, struct certificate *c)
+{
+	const struct text_list *chains = &c->set.chain, *keys = &c->set.key;
+	const struct raw_option *written = s->options[0]; /* `chain` is its first option */
+
+	c->pairs = arena_alloc(l->arena, (chains->n + 1) * sizeof(*c->pairs));
 	c->pair_count = chains->n;
 	for (size_t i = 0; i < chains->n; i++) {
 		struct certificate_pair *p = &c->pairs[i];
 
-		p->line = line_of(at, 0, i);
-		p->chain_path = source_absolute(source, chains->v[i]);
-		p->key_path = i < keys->n ? source_absolute(source, keys->v[i]) : p->chain_path;
-		if (source->keys)
-			read_pair(at, p);
+		p->owner = arena_printf(l->arena, "certificate \"%.*s\"", TEXT(c->set.name));
+		p->line = written && i < written->count ? written->values[i].line : s->line;
+		config_resolve_pair(l, p, chains->v[i], i < keys->n ? keys->v[i] : LIT(""));
+		check_kind(l, c, p);
 	}
 }
 
@@ -93,7 +114,7 @@ void config_resolve_certificates(struct loading *l)
 			    "certificate \"%.*s\": key: each chain has one key, or none is given",
 			    TEXT(s->title));
 		else
-			resolve_pairs(&(struct site){l, s, to});
+			resolve_pairs(l, s, to);
 	}
 }
 
@@ -114,13 +135,9 @@ int config_keys_write(const struct config *c)
 	struct source s = {.arena = &arena};
 
 	arena_init(&arena, NULL, NULL);
-	for (size_t i = 0; i < c->certificate_count; i++) {
-		for (size_t k = 0; k < c->certificates[i].pair_count; k++) {
-			const struct certificate_pair *p = &c->certificates[i].pairs[k];
-
-			add_file(&s, p->chain_path, p->chain);
-			add_file(&s, p->key_path, p->key);
-		}
+	for (size_t i = 0; i < c->pair_count; i++) {
+		add_file(&s, c->pairs[i]->chain_path, c->pairs[i]->chain);
+		add_file(&s, c->pairs[i]->key_path, c->pairs[i]->key);
 	}
 	const int fd = bundle_write(&s, true);
 	const int saved = errno;
@@ -146,10 +163,8 @@ bool config_keys_read(struct config *c, int fd)
 	struct source s = {.arena = &c->arena};
 	bool good = bundle_read(&s, fd);
 
-	for (size_t i = 0; good && i < c->certificate_count; i++) {
-		for (size_t k = 0; good && k < c->certificates[i].pair_count; k++)
-			good = fill_in(&s, &c->certificates[i].pairs[k]);
-	}
+	for (size_t i = 0; good && i < c->pair_count; i++)
+		good = fill_in(&s, c->pairs[i]);
 	if (!good)
 		errno = EBADMSG;
 	return good;
@@ -164,12 +179,8 @@ static void wipe(struct text *t)
 
 void config_keys_wipe(struct config *c)
 {
-	for (size_t i = 0; i < c->certificate_count; i++) {
-		for (size_t k = 0; k < c->certificates[i].pair_count; k++) {
-			struct certificate_pair *p = &c->certificates[i].pairs[k];
-
-			wipe(&p->chain);
-			wipe(&p->key);
-		}
+	for (size_t i = 0; i < c->pair_count; i++) {
+		wipe(&c->pairs[i]->chain);
+		wipe(&c->pairs[i]->key);
 	}
 }

@@ -152,7 +152,12 @@ void config_value_print(const struct setting_row *row, const void *group, FILE *
 void config_resolve(struct loading *l);
 void config_resolve_listeners(struct loading *l);
 void config_resolve_certificates(struct loading *l); /* before the listeners */
+/* A pair whose owner and line stand: its paths (no key: it is in the file of the chain), and what
+ * is in them where keys are read. */
+void config_resolve_pair(struct loading *l, struct certificate_pair *p, struct text chain,
+			 struct text key);
 void config_resolve_routes(struct loading *l);
+void config_resolve_route_tls(struct loading *l, const struct raw_section *s, struct route *r);
 void config_resolve_domains(struct loading *l);
 void config_resolve_limits(struct loading *l);
 void config_resolve_dnsbls(struct loading *l);

@@ -1,7 +1,15 @@
 /* Routes: their hosts, as addresses (names by /etc/hosts only). */
 #include "policy/config/internal.h"
 
-enum { ADDRESSES_OF_NAME_MAX = 16, SMTP_PORT = 25, LMTP_PORT = 24 };
+enum { ADDRESSES_OF_NAME_MAX = 16, SMTP_PORT = 25, SMTPS_PORT = 465, LMTP_PORT = 24 };
+
+/* How a kind of host is written. */
+struct scheme {
+	const char *prefix;
+	int kind;
+	uint16_t port;
+	bool tls_first;
+};
 
 struct route_site {
 	struct loading *loading;
@@ -51,7 +59,7 @@ static void add_path(const struct route_site *at, int kind, struct text path)
 	hop->path = source_absolute(&at->loading->source, path);
 }
 
-static void add_addresses(const struct route_site *at, int kind, struct text rest)
+static void add_addresses(const struct route_site *at, const struct scheme *how, struct text rest)
 {
 	struct ip found[ADDRESSES_OF_NAME_MAX];
 	struct text host;
@@ -60,7 +68,7 @@ static void add_addresses(const struct route_site *at, int kind, struct text res
 
 	if (rest.n > 0 && rest.p[rest.n - 1] == '/')
 		rest.n--;
-	if (!config_split_port(rest, kind == HOP_LMTP ? LMTP_PORT : SMTP_PORT, &host, &port)) {
+	if (!config_split_port(rest, how->port, &host, &port)) {
 		bad_host(at, "is not host:port; an IPv6 address stands in brackets");
 		return;
 	}
@@ -72,7 +80,9 @@ static void add_addresses(const struct route_site *at, int kind, struct text res
 	for (size_t i = 0; i < n; i++) {
 		struct hop_address *hop = add_hop(at);
 
-		hop->kind = kind;
+		hop->kind = how->kind;
+		hop->tls_first = how->tls_first;
+		hop->host = host;
 		hop->ip = found[i];
 		hop->port = port;
 	}
@@ -88,19 +98,27 @@ static bool after(struct text t, struct text prefix, struct text *rest)
 
 static void add_host(const struct route_site *at)
 {
+	static const struct scheme schemes[] = {
+	    {"smtp://", HOP_SMTP, SMTP_PORT, false},
+	    {"smtps://", HOP_SMTP, SMTPS_PORT, true},
+	    {"lmtp://", HOP_LMTP, LMTP_PORT, false},
+	    {"lmtps://", HOP_LMTP, LMTP_PORT, true},
+	};
 	struct text rest;
 
-	if (after(at->host, LIT("smtp://"), &rest))
-		add_addresses(at, HOP_SMTP, rest);
-	else if (after(at->host, LIT("lmtp://"), &rest))
-		add_addresses(at, HOP_LMTP, rest);
-	else if (after(at->host, LIT("lmtp:"), &rest))
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		if (after(at->host, text_of(schemes[i].prefix), &rest)) {
+			add_addresses(at, &schemes[i], rest);
+			return;
+		}
+	}
+	if (after(at->host, LIT("lmtp:"), &rest))
 		add_path(at, HOP_LMTP, rest);
 	else if (after(at->host, LIT("maildir:"), &rest))
 		add_path(at, HOP_MAILDIR, rest);
 	else
-		bad_host(
-		    at, "is none of smtp://host:port, lmtp://host:port, lmtp:/path, maildir:/path");
+		bad_host(at, "is none of smtp://host:port, lmtp://host:port, smtps://host:port, "
+			     "lmtps://host:port, lmtp:/path, maildir:/path");
 }
 
 static bool has_kind(const struct route *r, bool maildir)
@@ -131,6 +149,7 @@ static void resolve_route(struct loading *l, const struct raw_section *s, struct
 	/* the client that is told about has to be the connection's for as long as it lasts */
 	if (r->set.client_info == CLIENT_INFO_XCLIENT || r->set.client_info == CLIENT_INFO_PROXY)
 		r->set.connection = CONNECTION_HOLD;
+	config_resolve_route_tls(l, s, r);
 }
 
 const struct route *config_find_route(struct loading *l, struct text name)

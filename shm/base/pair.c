@@ -150,3 +150,23 @@ void pair_names(const struct pair *p, void (*fn)(void *arg, struct text name), v
 	GENERAL_NAMES_free(names);
 	ERR_clear_error();
 }
+
+bool pair_trust(struct text pem, X509_STORE *store)
+{
+	bool asked = false, good = true;
+	BIO *in = open_text(pem);
+	size_t found = 0;
+	X509 *next;
+
+	ERR_clear_error();
+	while (good && in && (next = PEM_read_bio_X509(in, NULL, no_passphrase, &asked))) {
+		good = !store || X509_STORE_add_cert(store, next) == 1;
+		X509_free(next);
+		found++;
+	}
+	/* After the last one there is none to begin. */
+	good = good && found > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+	ERR_clear_error();
+	BIO_free(in);
+	return good;
+}

@@ -28,4 +28,8 @@ bool pair_use(const struct pair *p, SSL_CTX *ctx);
 /* Calls fn for each DNS name of the certificate, in lower case; "*.example.net" as it stands. */
 void pair_names(const struct pair *p, void (*fn)(void *arg, struct text name), void *arg);
 
+/* Takes the certificates of a PEM file for authorities (into `store`, which may be NULL: only
+ * looks). False: there are none, or one is broken. */
+bool pair_trust(struct text pem, X509_STORE *store);
+
 #endif

@@ -13,10 +13,10 @@ def openssl(*args, **kw):
 class Pair:
     """A certificate and its key: .chain, .key (paths)."""
 
-    def __init__(self, directory, name, kind=EC, days=30, names=None, ca=None, file=None):
+    def __init__(self, directory, name, kind=EC, days=30, names=None, ca=None, file=None, addresses=()):
         base = f"{directory}/{file or name}"
         self.name, self.chain, self.key = name, f"{base}.pem", f"{base}.key"
-        names = ",".join(f"DNS:{n}" for n in (names or [name]))
+        names = ",".join([f"DNS:{n}" for n in (names or [name])] + [f"IP:{a}" for a in addresses])
         args = ["req", "-x509", "-nodes", *kind, "-keyout", self.key, "-out", f"{self.chain}.new",
                 "-subj", f"/CN={name}", "-days", str(days), "-addext", f"subjectAltName={names}"]
         if ca:

@@ -10,6 +10,7 @@ from daemon import free_port
 class Handler:
     def __init__(self):
         self.messages = []   # (sender, recipients, bytes)
+        self.secure = []     # whether each of them came over TLS
         self.asked = []      # recipients of every RCPT
         self.refuse = {}     # recipient -> reply
         self.mail_reply = None
@@ -35,12 +36,15 @@ class Handler:
     async def handle_DATA(self, server, session, envelope):
         if self.data_reply:
             return self.data_reply
+        self.secure.append(server.transport.get_extra_info("sslcontext") is not None)
         self.messages.append((envelope.mail_from, list(envelope.rcpt_tos), envelope.original_content))
         return "250 2.0.0 queued as Q123"
 
 
 class Hop:
-    def __init__(self, lmtp=False, utf8=False, size=None):
+    """`tls`: an ssl.SSLContext, for STARTTLS, or from the first byte (`tls_first`)."""
+
+    def __init__(self, lmtp=False, utf8=False, size=None, tls=None, tls_first=False):
         self.port = free_port()
         self.handler = Handler()
         self.controller = None
@@ -49,9 +53,10 @@ class Hop:
         class Own(Controller):
             def factory(self):
                 return server(self.handler, enable_SMTPUTF8=utf8, hostname="hop.test",
-                              data_size_limit=size, ident="hop")
+                              data_size_limit=size, ident="hop", tls_context=None if tls_first else tls)
 
-        self.make = lambda: Own(self.handler, hostname="127.0.0.1", port=self.port)
+        self.make = lambda: Own(self.handler, hostname="127.0.0.1", port=self.port,
+                                ssl_context=tls if tls_first else None)
 
     def start(self):
         self.controller = self.make()

@@ -219,7 +219,7 @@ static const struct {
      "in /etc/hosts\n"},
     {LISTENER "route \"a\" { hosts = \"127.0.0.1:25\" }\n",
      "conf:2: route \"a\": hosts: \"127.0.0.1:25\" is none of smtp://host:port, lmtp://host:port, "
-     "lmtp:/path, maildir:/path\n"},
+     "smtps://host:port, lmtps://host:port, lmtp:/path, maildir:/path\n"},
     {LISTENER "route \"a\" { hosts = \"smtp://::1:25\" }\n",
      "conf:2: route \"a\": hosts: \"smtp://::1:25\" is not host:port; an IPv6 address stands in "
      "brackets\n"},

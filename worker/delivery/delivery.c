@@ -105,6 +105,12 @@ static void tell(const struct delivery *d, const struct host *h, const struct re
 	out->text = arena_text(a, text_make(r->text, r->text_n));
 }
 
+static void tell_tls(const struct delivery *d, struct hop_reply *out)
+{
+	out->tls =
+	    d->hop->tls[0] ? arena_text(&d->session->tx->arena, text_of(d->hop->tls)) : LIT("");
+}
+
 static void finish_hop(struct delivery *d, enum exchange ended)
 {
 	struct hop *hop = d->hop;
@@ -134,6 +140,7 @@ void delivery_exchange(struct delivery *d, exchange_fn fn, void *arg, struct hop
 
 		response_start(&r);
 		ended = fn(d, d->hop, arg, &r);
+		tell_tls(d, out);
 		/* Closed before it said anything to us: it was so already when we took it. */
 		reused = reused && (heard == d->hop->conn.bytes_in || r.code == 421);
 		finish_hop(d, ended);

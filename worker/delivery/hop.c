@@ -2,6 +2,7 @@
 #include "worker/delivery/hop.h"
 
 #include "worker/delivery/client_info.h"
+#include "worker/delivery/hop_secure.h"
 #include "worker/delivery/host.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@ const char *hop_result_text(enum hop_result r)
 	    [HOP_GONE] = "it closed the connection",
 	    [HOP_SILENT] = "no answer in time",
 	    [HOP_NONSENSE] = "its answer is no reply of SMTP",
+	    [HOP_INSECURE] = "no TLS",
 	    [HOP_CANCELLED] = "cancelled",
 	    [HOP_OURS] = "no memory or descriptors",
 	};
@@ -105,6 +107,7 @@ static void note_extension(struct hop *h, struct text line)
 	} known[] = {
 	    {"PIPELINING", HOP_PIPELINING}, {"8BITMIME", HOP_8BITMIME}, {"SIZE", HOP_SIZE},
 	    {"SMTPUTF8", HOP_SMTPUTF8},     {"DSN", HOP_DSN},           {"CHUNKING", HOP_CHUNKING},
+	    {"STARTTLS", HOP_STARTTLS},
 	};
 	struct text keyword, parameter;
 
@@ -145,6 +148,15 @@ static enum hop_result introduce(struct hop *h, struct response *r)
 	return got;
 }
 
+/* What it offers under TLS is what counts. */
+static enum hop_result secure(struct hop *h, struct response *r)
+{
+	const bool before = h->tls[0];
+	const enum hop_result got = hop_starttls(h, r);
+
+	return got == HOP_OK && h->tls[0] && !before ? introduce(h, r) : got;
+}
+
 static enum hop_result greet(struct hop *h, const struct session *s, struct response *r)
 {
 	int64_t timeout_us = h->host->route->set.reply_timeout;
@@ -153,9 +165,13 @@ static enum hop_result greet(struct hop *h, const struct session *s, struct resp
 
 	if (info == CLIENT_INFO_PROXY)
 		client_info_put_proxy(h, s);
-	got = expect_2xx(hop_read(h, timeout_us, r), r);
+	got = hop_secure_first(h);
+	if (got == HOP_OK)
+		got = expect_2xx(hop_read(h, timeout_us, r), r);
 	if (got == HOP_OK)
 		got = introduce(h, r);
+	if (got == HOP_OK)
+		got = secure(h, r);
 	if (got != HOP_OK || info != CLIENT_INFO_XCLIENT || !client_info_put_xclient(h, s))
 		return got;
 	/* The session starts anew, greeting included. */
@@ -169,7 +185,8 @@ static bool is_ours(int error)
 	       error == EADDRNOTAVAIL;
 }
 
-enum hop_result hop_open(struct hop *h, const struct session *s, struct response *r, int *why)
+static enum hop_result open_once(struct hop *h, const struct session *s, struct response *r,
+				 int *why)
 {
 	struct host *host = h->host;
 	struct loop *loop = host->routes->loop;
@@ -195,10 +212,26 @@ enum hop_result hop_open(struct hop *h, const struct session *s, struct response
 	return HOP_OK;
 }
 
+enum hop_result hop_open(struct hop *h, const struct session *s, struct response *r, int *why)
+{
+	struct host *host = h->host;
+	enum hop_result got = open_once(h, s, r, why);
+
+	if (got == HOP_INSECURE && !host_must_be_secure(host)) {
+		host_go_plain(host, h->tls_failure);
+		*h = (struct hop){.host = host};
+		got = open_once(h, s, r, why);
+	}
+	/* No reply of it is the reason. */
+	if (got == HOP_INSECURE)
+		response_start(r);
+	return got;
+}
+
 void hop_shut(struct hop *h, bool polite)
 {
 	/* Not by conn_put(): sending must not wait, and whether it arrives does not matter. */
-	if (polite && conn_is_open(&h->conn) && !h->conn.error)
-		(void)!send(conn_fd(&h->conn), "QUIT\r\n", 6, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (polite)
+		conn_try(&h->conn, "QUIT\r\n", 6);
 	conn_close(&h->conn);
 }

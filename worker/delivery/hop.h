@@ -21,6 +21,7 @@ enum {
 	HOP_CHUNKING = 1 << 5,
 	HOP_XFORWARD = 1 << 6,
 	HOP_XCLIENT = 1 << 7,
+	HOP_STARTTLS = 1 << 8,
 };
 
 struct hop {
@@ -33,6 +34,8 @@ struct hop {
 	bool reused;      /* has served before: its peer may have closed it without our knowing */
 	bool transaction; /* MAIL has been said: RSET goes before the next */
 	uint64_t owner;   /* whose transaction it is: delivery->serial; 0: nobody's */
+	char tls[64];     /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: plain */
+	const char *tls_failure; /* of HOP_INSECURE */
 };
 
 enum hop_result {
@@ -41,6 +44,7 @@ enum hop_result {
 	HOP_GONE,     /* closed or broken; also a 421 */
 	HOP_SILENT,   /* no reply, or no progress of a write, in time */
 	HOP_NONSENSE, /* a reply that is none */
+	HOP_INSECURE, /* while opening: no TLS, where it is wanted */
 	HOP_CANCELLED,
 	HOP_OURS, /* no memory, no descriptors, a spool that can't be read: not the hop's doing */
 };
@@ -49,9 +53,10 @@ const char *hop_result_text(enum hop_result r);
 enum hop_result hop_result_of(enum conn_result r);
 
 /* Connects and says what comes before the first transaction: the PROXY header, greeting, EHLO or
- * LHLO (HELO where EHLO is refused for good), XCLIENT.  Yields.  h->host is set, the rest is zero.
- * On anything but HOP_OK nothing is left open; `why` is an errno value or 0, and `r` the last
- * reply, code 0 if it was none. */
+ * LHLO (HELO where EHLO is refused for good), STARTTLS and EHLO again, XCLIENT.  Where the route
+ * allows it, a second connection is opened in plain after a handshake that failed.  Yields. h->host
+ * is set, the rest is zero. On anything but HOP_OK nothing is left open; `why` is an errno value or
+ * 0, and `r` the last reply, code 0 if it was none. */
 enum hop_result hop_open(struct hop *h, const struct session *s, struct response *r, int *why);
 /* Closes at once; says QUIT if the hop is between two replies (`polite`).  Never waits. */
 void hop_shut(struct hop *h, bool polite);

@@ -6,6 +6,7 @@
 #include "shm/base/log.h"
 #include "worker/delivery/delivery.h"
 #include "worker/delivery/hop.h"
+#include "worker/io/tls_client.h"
 
 #include <sys/socket.h>
 
@@ -27,6 +28,11 @@ struct host {
 	bool known;      /* an EHLO has been read */
 	unsigned offers; /* what the last one said */
 
+	SSL_CTX *tls; /* the route's; NULL: never TLS */
+	struct tls_peer peer;
+	int64_t plain_until_us; /* its TLS has failed, and plain will do */
+	struct log_limit tls_log;
+
 	/* The pool. */
 	struct hop *newest, *oldest; /* idle connections */
 	unsigned idle, open;         /* open: idle, borrowed, and being opened */
@@ -40,7 +46,8 @@ struct route_state {
 	const struct route *route;
 	struct host *hosts;
 	size_t host_count;
-	size_t turn; /* of round-robin */
+	size_t turn;  /* of round-robin */
+	SSL_CTX *tls; /* NULL: never */
 	struct maildir *maildir;
 };
 

@@ -251,6 +251,8 @@ static enum borrow_result open_new(struct host *h, const struct session *s, stru
 		*out = hop;
 		return BORROW_OK;
 	}
+	const char *no_tls = hop ? hop->tls_failure : NULL;
+
 	free(hop);
 	if (got == HOP_CANCELLED || got == HOP_OURS) {
 		answer = got == HOP_OURS ? BORROW_OURS : BORROW_CANCELLED;
@@ -261,6 +263,8 @@ static enum borrow_result open_new(struct host *h, const struct session *s, stru
 
 		if (r.code)
 			buf_printf(&b, "%d %.*s", r.code, (int)r.text_n, r.text);
+		else if (got == HOP_INSECURE)
+			buf_printf(&b, "no TLS: %s", no_tls);
 		else
 			buf_printf(&b, "%s", error ? strerrordesc_np(error) : hop_result_text(got));
 		host_failed(h, why);

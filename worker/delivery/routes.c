@@ -1,4 +1,5 @@
 /* All routes of a worker: made at its start from the configuration, gone at its end. */
+#include "worker/delivery/hop_secure.h"
 #include "worker/delivery/host.h"
 #include "worker/delivery/maildir.h"
 #include "worker/delivery/pool.h"
@@ -48,7 +49,7 @@ static bool state_open(struct route_state *rs, struct routes *r, const struct ro
 	for (size_t i = 0; i < route->host_count; i++)
 		if (!host_open(&rs->hosts[i], r, route, &route->hosts[i], err))
 			return false;
-	return true;
+	return route_secure_open(rs, err);
 }
 
 static void find_hostname(struct routes *r)
@@ -96,6 +97,7 @@ void routes_close(struct routes *r)
 		for (size_t j = 0; rs->hosts && j < rs->host_count; j++)
 			if (rs->hosts[j].routes)
 				pool_forget_idle(&rs->hosts[j]);
+		route_secure_close(rs);
 		maildir_close(rs->maildir);
 		free(rs->hosts);
 	}

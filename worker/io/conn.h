@@ -159,6 +159,9 @@ void conn_put(struct conn *c, const void *p, size_t n);
 /* Last words for a peer whose reply found no memory: sent as they are, once and without waiting, if
  * conn_put() failed for that reason. */
 void conn_put_last(struct conn *c, const void *p, size_t n);
+/* Sends as much as the socket takes now, where nothing is pending: for words that nobody waits for.
+ */
+void conn_try(struct conn *c, const void *p, size_t n);
 void conn_printf(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void conn_vprintf(struct conn *c, const char *fmt, va_list ap);
 

@@ -40,10 +40,16 @@ void conn_put(struct conn *c, const void *p, size_t n)
 
 void conn_put_last(struct conn *c, const void *p, size_t n)
 {
+	/* What was put before has been sent: there is no buffer. */
+	if (c->put_result == CONN_NO_MEMORY && !c->out)
+		conn_try(c, p, n);
+}
+
+void conn_try(struct conn *c, const void *p, size_t n)
+{
 	const struct iovec words = {(void *)p, n};
 
-	/* What was put before has been sent: there is no buffer. */
-	if (conn_is_open(c) && c->put_result == CONN_NO_MEMORY && !c->out && !c->error)
+	if (conn_is_open(c) && !c->error)
 		(void)c->transport->writev(c, &words, 1);
 }
 

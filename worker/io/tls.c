@@ -214,10 +214,16 @@ static int tls_shutdown(struct conn *c)
 	return CONN_BROKEN;
 }
 
+/* Who closes at once says good-bye as far as the socket takes it.  (And OpenSSL holds a session for
+ * broken, never to be resumed, whose end has not been said.) */
 static void tls_free(struct conn *c)
 {
-	struct tls_link *link = c->transport_state;
+	struct tls_link *link = begin(c);
 
+	if (!link->broken && !SSL_in_init(link->ssl) &&
+	    !(SSL_get_shutdown(link->ssl) & SSL_SENT_SHUTDOWN))
+		SSL_shutdown(link->ssl);
+	ERR_clear_error();
 	SSL_free(link->ssl);
 	free(link);
 	c->transport_state = NULL;
@@ -259,8 +265,12 @@ static bool attach(struct conn *c, SSL *ssl)
 
 static const char *failure_of(const struct conn *c)
 {
+	const struct tls_link *link = c->transport_state;
+	const long verified = SSL_get_verify_result(link->ssl);
 	const char *reason = ERR_reason_error_string(ERR_peek_error());
 
+	if (verified != X509_V_OK)
+		return X509_verify_cert_error_string(verified);
 	if (reason)
 		return reason;
 	return c->error ? strerrordesc_np(c->error) : "the peer hung up";

@@ -33,9 +33,9 @@ struct message_log {
 	int check; /* enum check_id, or -1 */
 	short code;
 	uint64_t incident;
-	struct text reply;      /* in the transaction's arena, as the next three */
+	struct text reply;      /* in the transaction's arena, as the next four */
 	struct text to_refused; /* the last one */
-	struct text hop, hop_reply;
+	struct text hop, hop_reply, hop_tls;
 	struct text would; /* what monitor mode let pass */
 	struct text not_inspected;
 };

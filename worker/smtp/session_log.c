@@ -37,6 +37,7 @@ void session_log_hop(struct smtp_session *ss, const struct hop_reply *hop)
 	ss->log.hop = hop->hop;
 	ss->log.code = hop->code;
 	ss->log.hop_reply = hop->text;
+	ss->log.hop_tls = hop->tls;
 }
 
 void session_log_accepted(struct smtp_session *ss)
@@ -115,6 +116,7 @@ static void put_outcome(struct event *e, const struct message_log *log)
 		event_int(e, FIELD_incident, (int64_t)log->incident);
 	event_text(e, FIELD_hop, log->hop);
 	event_text(e, FIELD_hop_reply, log->hop_reply);
+	event_text(e, FIELD_hop_tls, log->hop_tls);
 	if (log->hop_reply.n)
 		event_text(e, FIELD_hop_id, queue_id(log->hop_reply));
 }
