@@ -8,9 +8,11 @@
  *
  *   - every boundary that any Content-Type of an entity names, in any reading of its value; lines
  *     that only begin with one; boundaries that have been closed already; multiparts without one
- *   - multipart and message entities that are encoded in base64 or quoted-printable
+ *   - multipart and message entities that are encoded in base64 or quoted-printable, and the
+ * content of signed S/MIME
  *   - fields given twice, folded anywhere, with blanks before the colon
- *   - uuencoded files in any text; the files in winmail.dat (TNEF)
+ *   - files in any text, by uuencode or yEnc; the files in winmail.dat (TNEF)
+ *   - files that are messages, by their names; names in the fields of other makers
  *
  * Memory and work are bounded whatever comes: limits are on depth, parts, names and the bytes of a
  * name.  What exceeds them is noted in `limits`, and the parser then reads no further: such a
@@ -27,6 +29,8 @@ enum mime_encoding {
 	MIME_BASE64,
 	MIME_QUOTED_PRINTABLE,
 	MIME_UU, /* offset is that of the line after "begin" */
+	MIME_YENC,
+	MIME_CMS, /* signed S/MIME: the part is the content, inside of what is signed */
 	MIME_ENCODINGS
 };
 const char *mime_encoding_name(enum mime_encoding e); /* "base64" */
@@ -118,10 +122,11 @@ const char *mime_limit_text(unsigned limits);
 /* Bits of `opaque`: what no filter can look into.  No fault of the message. */
 enum mime_opaque {
 	MIME_OPAQUE_ENCRYPTED = 1 << 0, /* multipart/encrypted, an enveloped S/MIME part */
-	MIME_OPAQUE_SIGNED = 1 << 1,    /* S/MIME whose content is inside of the signature */
+	MIME_OPAQUE_SIGNED = 1 << 1,    /* signed S/MIME that can't be read through */
 	MIME_OPAQUE_PARTIAL = 1 << 2,   /* message/partial: a piece of another message */
 	MIME_OPAQUE_EXTERNAL = 1 << 3,  /* message/external-body: elsewhere */
 	MIME_OPAQUE_TNEF = 1 << 4,      /* a winmail.dat that can't be read through */
+	MIME_OPAQUE_BINHEX = 1 << 5,    /* a file as old Macs encoded it */
 };
 const char *mime_opaque_text(unsigned opaque);
 

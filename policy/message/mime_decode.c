@@ -1,4 +1,4 @@
-/* Base64, quoted-printable, uuencode, byte by byte. */
+/* Base64, quoted-printable, uuencode, yEnc, byte by byte. */
 #include "policy/message/mime_decode.h"
 
 /* What a base64 digit is worth; 255: it is none. */
@@ -131,6 +131,36 @@ static size_t decode_uu(struct mime_decoder *d, const char *p, size_t n, char *o
 	return (size_t)(dst - out);
 }
 
+enum { YENC_LINE, YENC_LINE_ESCAPE, YENC_DATA, YENC_ESCAPE, YENC_KEYWORD };
+
+/* Bytes are moved by 42, and by 64 more behind a "=".  "=y" at the beginning of a line is no data.
+ */
+static size_t decode_yenc(struct mime_decoder *d, const char *p, size_t n, char *out)
+{
+	char *dst = out;
+
+	for (size_t i = 0; i < n; i++) {
+		const unsigned char c = (unsigned char)p[i];
+
+		if (c == '\n') {
+			d->state = YENC_LINE;
+		} else if (c == '\r' || d->state == YENC_KEYWORD) {
+			continue;
+		} else if (d->state == YENC_LINE_ESCAPE && c == 'y') {
+			d->state = YENC_KEYWORD;
+		} else if (d->state == YENC_LINE_ESCAPE || d->state == YENC_ESCAPE) {
+			*dst++ = (char)(c - 64 - 42);
+			d->state = YENC_DATA;
+		} else if (c == '=') {
+			d->state = d->state == YENC_LINE ? YENC_LINE_ESCAPE : YENC_ESCAPE;
+		} else {
+			*dst++ = (char)(c - 42);
+			d->state = YENC_DATA;
+		}
+	}
+	return (size_t)(dst - out);
+}
+
 size_t mime_decode(struct mime_decoder *d, const char *p, size_t n, char *out)
 {
 	switch (d->encoding) {
@@ -140,6 +170,10 @@ size_t mime_decode(struct mime_decoder *d, const char *p, size_t n, char *out)
 		return decode_qp(d, p, n, out);
 	case MIME_UU:
 		return decode_uu(d, p, n, out);
+	case MIME_YENC:
+		return decode_yenc(d, p, n, out);
+	case MIME_CMS:
+		return mime_decode_cms(d, p, n, out);
 	default:
 		return 0;
 	}

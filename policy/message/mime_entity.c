@@ -1,6 +1,7 @@
 /* Header blocks: the fields that say what a part is (RFC 2045, 2183). */
 #include "policy/message/mime_parser.h"
 
+#include "policy/message/extension.h"
 #include "policy/message/rfc2047.h"
 
 void mime_entity_begin(struct mime_entity *e, unsigned depth, unsigned by, bool loose)
@@ -56,7 +57,7 @@ static bool has_word(struct text t, struct text word)
 	return false;
 }
 
-/* What can't be looked into. */
+/* What can't be looked into.  What signed and encrypted S/MIME is, its content says. */
 static void note_opaque(struct mime *m, struct text t, struct text value)
 {
 	if (text_eq(t, LIT("multipart/encrypted")))
@@ -65,12 +66,9 @@ static void note_opaque(struct mime *m, struct text t, struct text value)
 		m->facts.opaque |= MIME_OPAQUE_PARTIAL;
 	else if (text_eq(t, LIT("message/external-body")))
 		m->facts.opaque |= MIME_OPAQUE_EXTERNAL;
-	else if (!text_eq(t, LIT("application/pkcs7-mime")) &&
-		 !text_eq(t, LIT("application/x-pkcs7-mime")))
-		return;
-	else if (has_word(value, LIT("signed-data")))
-		m->facts.opaque |= MIME_OPAQUE_SIGNED;
-	else if (!has_word(value, LIT("certs-only")))
+	else if (text_eq(t, LIT("application/mac-binhex40")))
+		m->facts.opaque |= MIME_OPAQUE_BINHEX;
+	else if (text_iends(t, LIT("pkcs7-mime")) && has_word(value, LIT("enveloped-data")))
 		m->facts.opaque |= MIME_OPAQUE_ENCRYPTED;
 }
 
@@ -101,6 +99,10 @@ static void read_type(struct mime *m, struct mime_entity *e, struct text value)
 	if (e->types.count < MIME_TYPES)
 		mime_list_add(&e->types, arena_text(m->arena, t), m->arena);
 	e->multipart = e->multipart || text_istarts(t, LIT("multipart"));
+	if (text_eq(t, LIT("x-sun-attachment"))) {
+		e->multipart = true;
+		mime_list_add(&e->boundaries, LIT("--------"), m->arena);
+	}
 	e->message = e->message || text_istarts(t, LIT("message/"));
 	note_opaque(m, t, value);
 }
@@ -140,6 +142,9 @@ static void read_value(struct mime *m, struct mime_entity *e, struct text value)
 	case MIME_FIELD_ENCODING:
 		read_encoding(e, value);
 		break;
+	case MIME_FIELD_NAME:
+		mime_name_add(m, &e->names, value);
+		break;
 	case MIME_FIELD_LOCATION:
 		if (text_empty(e->location))
 			e->location = arena_text(m->arena, value);
@@ -178,19 +183,28 @@ static void end_field(struct mime *m, struct mime_entity *e)
 
 /* --- lines */
 
+/* Content-Name and Sun's fields are what Mozilla's programs know besides. */
 static enum mime_field field_of(struct text name)
 {
+	static const struct {
+		struct text name;
+		enum mime_field field;
+	} fields[] = {
+	    {LIT("Content-Type"), MIME_FIELD_TYPE},
+	    {LIT("Content-Disposition"), MIME_FIELD_DISPOSITION},
+	    {LIT("Content-Transfer-Encoding"), MIME_FIELD_ENCODING},
+	    {LIT("Content-Location"), MIME_FIELD_LOCATION},
+	    {LIT("Content-Name"), MIME_FIELD_NAME},
+	    {LIT("X-Sun-Data-Name"), MIME_FIELD_NAME},
+	};
+
 	/* Nearly all fields end here. */
-	if (name.n < 12 || (name.p[0] != 'C' && name.p[0] != 'c'))
+	if (name.n < 12 || !memchr("CcXx", name.p[0], 4))
 		return MIME_FIELD_OTHER;
-	if (text_ieq(name, LIT("Content-Type")))
-		return MIME_FIELD_TYPE;
-	if (text_ieq(name, LIT("Content-Disposition")))
-		return MIME_FIELD_DISPOSITION;
-	if (text_ieq(name, LIT("Content-Transfer-Encoding")))
-		return MIME_FIELD_ENCODING;
-	if (text_ieq(name, LIT("Content-Location")))
-		return MIME_FIELD_LOCATION;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (text_ieq(name, fields[i].name))
+			return fields[i].field;
+	}
 	return MIME_FIELD_OTHER;
 }
 
@@ -249,12 +263,27 @@ static void read_location(struct mime *m, struct mime_entity *e)
 	mime_name_add(m, &e->names, t);
 }
 
+/* A message in a file is opened like one that is shown; pages that were saved are such, too. */
+static bool names_message(struct text name)
+{
+	static const char *const known[] = {"eml", "emlx", "mht", "mhtml", "nws"};
+	struct extension e[EXTENSION_READINGS];
+	const size_t n = extensions_of(name, e);
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
+			if (strcmp(e[i].s, known[k]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 void mime_entity_end(struct mime *m, struct mime_entity *e)
 {
 	end_field(m, e);
 	if (!e->names.first && !text_empty(e->location) && !m->over)
 		read_location(m, e);
-	/* A message in a file is opened like one that is shown. */
 	for (const struct mime_text *t = e->names.first; t; t = t->next)
-		e->message = e->message || text_iends(text_trim(t->t), LIT(".eml"));
+		e->message = e->message || names_message(t->t);
 }

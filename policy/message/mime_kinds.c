@@ -10,6 +10,8 @@ const char *mime_encoding_name(enum mime_encoding e)
 	    [MIME_BASE64] = "base64",
 	    [MIME_QUOTED_PRINTABLE] = "quoted-printable",
 	    [MIME_UU] = "uuencode",
+	    [MIME_YENC] = "yenc",
+	    [MIME_CMS] = "signed",
 	};
 
 	assert((unsigned)e < MIME_ENCODINGS);
@@ -112,10 +114,11 @@ const char *mime_opaque_text(unsigned opaque)
 {
 	static const char *const texts[] = {
 	    "encrypted",
-	    "inside of a signature (S/MIME)",
+	    "inside of a signature (S/MIME) that can't be read",
 	    "a piece of another message (message/partial)",
 	    "a reference to content elsewhere (message/external-body)",
 	    "a winmail.dat that can't be read through",
+	    "a file in BinHex",
 	};
 
 	return text_of_bit(opaque, texts, sizeof(texts) / sizeof(texts[0]));

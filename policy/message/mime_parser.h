@@ -4,7 +4,7 @@
  * a container that is encoded.  It cuts lines, knows the boundaries, reads header blocks (an entity
  * each) and has the parts that are open.  A reader takes the bytes of an open part, decodes them
  * and looks at the first; for an encoded container it feeds a stream of its own, for a winmail.dat
- * the parser of TNEF. */
+ * the parser of TNEF, for a signed message the reader of its content. */
 #ifndef POLICY_MESSAGE_MIME_PARSER_H
 #define POLICY_MESSAGE_MIME_PARSER_H
 
@@ -68,7 +68,8 @@ struct mime_entity {
 		MIME_FIELD_TYPE,
 		MIME_FIELD_DISPOSITION,
 		MIME_FIELD_ENCODING,
-		MIME_FIELD_LOCATION
+		MIME_FIELD_LOCATION,
+		MIME_FIELD_NAME
 	} field;
 	char *value; /* room is kept from field to field */
 	size_t value_n, value_room;
@@ -94,6 +95,20 @@ void mime_name_add_charset(struct mime *m, struct mime_list *names, struct text 
 /* %XX decoded, into dst, which has room for t.n bytes; how many. */
 size_t mime_percent_decode(struct text t, char *dst);
 
+/* --- mime_cms.c */
+/* Of the content of a signed S/MIME message; NULL: it is none, or it has been read. */
+struct mime_cms {
+	struct mime_decoder decoder;
+	struct mime_reader *content; /* NULL: nothing has come of it */
+};
+/* A file begins with c: may it be one? */
+bool mime_cms_may_begin(char c);
+struct mime_cms *mime_cms_new(struct mime *m);
+/* Bytes of the part.  False: there is no more to be read. */
+bool mime_cms_feed(struct mime *m, struct mime_cms *cms, int part, const char *p, size_t n);
+/* The part has ended, after so many bytes. */
+void mime_cms_end(struct mime *m, struct mime_cms *cms, uint64_t length);
+
 /* --- mime_reader.c */
 struct mime_reader {
 	struct mime_reader *next;
@@ -107,12 +122,15 @@ struct mime_reader {
 	uint64_t decoded;
 	struct mime_stream *stream; /* of an encoded container */
 	struct mime_tnef *tnef;
+	struct mime_cms *cms;
 };
 struct mime_reader *mime_reader_new(struct mime *m, int part, enum mime_encoding encoding);
 /* False: it has seen enough. */
 bool mime_reader_feed(struct mime *m, struct mime_reader *r, const char *p, size_t n);
 /* The part has ended; the reader is free. */
 void mime_reader_end(struct mime *m, struct mime_reader *r);
+/* How many decoded bodies a part stands in. */
+unsigned mime_layer_of(const struct mime *m, int part);
 
 /* --- mime_tnef.c */
 struct mime_tnef *mime_tnef_new(struct mime *m, int part, unsigned layer);
@@ -129,7 +147,7 @@ struct mime_open {
 	struct mime_open *next; /* the one that was opened before */
 	int part;
 	unsigned depth, by;
-	bool loose, uu;
+	bool loose, in_text;
 	struct mime_reader *readers;
 };
 
@@ -156,11 +174,39 @@ struct mime_stream {
 	struct mime_boundary boundaries[MIME_BOUNDARIES];
 };
 struct mime_stream *mime_stream_new(struct mime *m, int inside, unsigned layer);
-/* The body of a container that is read as a message, or with these boundaries. */
+/* The body of a container that is read as a message. */
 void mime_stream_header(struct mime_stream *st, unsigned depth, bool loose);
-void mime_stream_boundaries(struct mime *m, struct mime_stream *st, const struct mime_list *list,
-			    unsigned depth, bool adopt);
 void mime_stream_feed(struct mime *m, struct mime_stream *st, const char *p, size_t n);
 void mime_stream_end(struct mime *m, struct mime_stream *st);
+
+/* --- mime_open.c */
+void mime_open_part(struct mime *m, struct mime_stream *st, int part, unsigned by, bool loose);
+/* `end` is where its body ends. */
+void mime_close_part(struct mime *m, struct mime_stream *st, struct mime_open **link, uint64_t end);
+/* The bytes at hand belong to every open part. */
+void mime_open_feed(struct mime *m, struct mime_stream *st, const char *p, size_t n);
+
+/* --- mime_boundary.c */
+/* The body of a container is read with these. */
+void mime_boundaries_add(struct mime *m, struct mime_stream *st, const struct mime_list *list,
+			 unsigned depth, bool adopt);
+/* How a line that starts with "--" fits a boundary; the larger, the stricter a program may be. */
+enum mime_fit { FIT_NONE, FIT_LOOSE, FIT_CLOSED, FIT_LIVE };
+/* That of a line, t being what follows its "--"; one may be made of it.  NULL: it is none. */
+struct mime_boundary *mime_boundary_find(struct mime *m, struct mime_stream *st, struct text t,
+					 enum mime_fit *fit, bool *closes);
+
+/* --- mime_inline.c */
+/* May a line that begins like that be one of them? */
+bool mime_inline_may_be(char c);
+/* A line of a body, `whole` bytes with its end: does a file begin behind it, or end before it? */
+void mime_inline_line(struct mime *m, struct mime_stream *st, struct text line, size_t whole);
+
+static inline struct text mime_trim_right(struct text t)
+{
+	while (t.n > 0 && (t.p[t.n - 1] == ' ' || t.p[t.n - 1] == '\t'))
+		t.n--;
+	return t;
+}
 
 #endif

@@ -1,5 +1,5 @@
 /* What takes the bytes of an open part: decodes them, judges the first, and hands them to the
- * stream of an encoded container or to the parser of a winmail.dat. */
+ * stream of an encoded container or to the parser of a winmail.dat or of a signed message. */
 #include "policy/message/mime_parser.h"
 
 struct mime_reader *mime_reader_new(struct mime *m, int part, enum mime_encoding encoding)
@@ -19,6 +19,7 @@ struct mime_reader *mime_reader_new(struct mime *m, int part, enum mime_encoding
 	memset(r->disc, 0, sizeof(r->disc));
 	r->stream = NULL;
 	r->tnef = NULL;
+	r->cms = NULL;
 	return r;
 }
 
@@ -31,7 +32,7 @@ static void judge_head(struct mime *m, struct mime_reader *r)
 }
 
 /* A sequence of layers has an end, whatever they are. */
-static unsigned layer_of(const struct mime *m, int part)
+unsigned mime_layer_of(const struct mime *m, int part)
 {
 	unsigned layer = 0;
 
@@ -42,7 +43,7 @@ static unsigned layer_of(const struct mime *m, int part)
 
 static void begin_tnef(struct mime *m, struct mime_reader *r)
 {
-	const unsigned layer = layer_of(m, r->part);
+	const unsigned layer = mime_layer_of(m, r->part);
 
 	if (!(mime_magic(r->head, r->head_n) >> MIME_TNEF & 1))
 		return;
@@ -109,6 +110,8 @@ static void feed_stream(struct mime *m, struct mime_stream *st, char *p, size_t 
 /* Bytes of the file itself. */
 static void take(struct mime *m, struct mime_reader *r, char *p, size_t n)
 {
+	if (r->decoded == 0 && mime_cms_may_begin(p[0]))
+		r->cms = mime_cms_new(m);
 	if (r->head_n < sizeof(r->head))
 		take_head(m, r, p, n);
 	if (r->decoded + n > MIME_DISC_AT && r->decoded < MIME_DISC_AT + MIME_DISC_BYTES)
@@ -116,6 +119,8 @@ static void take(struct mime *m, struct mime_reader *r, char *p, size_t n)
 	r->decoded += n;
 	if (r->tnef)
 		mime_tnef_feed(m, r->tnef, p, n);
+	if (r->cms && !mime_cms_feed(m, r->cms, r->part, p, n))
+		r->cms = NULL;
 	/* last, as it changes the bytes */
 	if (r->stream)
 		feed_stream(m, r->stream, p, n);
@@ -124,7 +129,7 @@ static void take(struct mime *m, struct mime_reader *r, char *p, size_t n)
 /* A file whose head says nothing may be an image of a disc; a text is none. */
 static bool wants_more(const struct mime *m, const struct mime_reader *r)
 {
-	if (r->stream || r->tnef || !r->looked)
+	if (r->stream || r->tnef || r->cms || !r->looked)
 		return true;
 	if (r->decoded >= MIME_DISC_AT + MIME_DISC_BYTES || m->parts[r->part].container)
 		return false;
@@ -157,6 +162,8 @@ void mime_reader_end(struct mime *m, struct mime_reader *r)
 	judge_head(m, r);
 	if (r->stream)
 		mime_stream_end(m, r->stream);
+	if (r->cms)
+		mime_cms_end(m, r->cms, r->decoded);
 	r->next = m->free_readers;
 	m->free_readers = r;
 }

@@ -349,6 +349,16 @@ def encoded_ones():
     head = b"Subject: x\r\n\r\n"
     for name, body, encoding in (("base64", b64, 2), ("quoted-printable", qp, 4), ("uuencode", uu, 8), ("identity", data, 1)):
         sample(name + ".eml", head + body + b"\r\n--b--\r\n", f"P -1 {len(head)} {len(body)} {encoding} 1", *FOUND)
+    news = b"=ypart begin=1\r\n" + b"".join(
+        bytes([(c + 42) & 255]) if (c + 42) & 255 not in b"\0\r\n=y." else b"=" + bytes([(c + 106) & 255]) for c in data)
+    sample("yenc.eml", head + news, f"P -1 {len(head)} {len(news)} 16 1", *FOUND)
+    # Signed: its content, in pieces, is a part in it.
+    pieces = b"".join(b"\x04\x82" + struct.pack(">H", len(data[i:i + 300])) + data[i:i + 300] for i in range(0, len(data), 300))
+    oid = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"
+    signed = b"\x30\x80" + oid + b"\2\xa0\x80\x30\x80\2\1\1\x31\0\x30\x80" + oid + b"\1\xa0\x80\x24\x80" + pieces + \
+        b"\0" * 6 + b"\x31\0" + b"\0" * 6
+    wrapped = base64.encodebytes(signed).replace(b"\n", b"\r\n")
+    sample("signed.eml", head + wrapped, f"P -1 {len(head)} {len(wrapped)} 2 0", f"P 0 0 {len(signed)} 32 1", *FOUND)
     sample("two-encodings.eml", head + b64, f"P -1 {len(head)} {len(b64)} 6 1", "k pe evil.exe")
     # A container that is encoded itself.
     inner = base64.encodebytes(b"inner header\n\n" + b64)

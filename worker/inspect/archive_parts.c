@@ -103,8 +103,9 @@ static unsigned char *decode(enum mime_encoding encoding, const unsigned char *p
 			     size_t *decoded)
 {
 	struct mime_decoder d = {.encoding = encoding};
-	/* Base64 and uuencode give three bytes for four. */
-	const size_t most = encoding == MIME_QUOTED_PRINTABLE ? n : n / 4 * 3 + 4;
+	/* Base64 and uuencode give three bytes for four, the others no more than they get. */
+	const bool thirds = encoding == MIME_BASE64 || encoding == MIME_UU;
+	const size_t most = thirds ? n / 4 * 3 + 4 : n;
 	unsigned char *out = malloc(most + STEP_BYTES + MIME_DECODE_MORE);
 	size_t used = 0;
 
