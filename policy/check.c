@@ -63,7 +63,7 @@ const char *phase_name(enum phase p)
 	static const char *const phases[] = {
 	    [PHASE_CONNECT] = "connect",   [PHASE_HELO] = "helo", [PHASE_MAIL] = "mail",
 	    [PHASE_ENVELOPE] = "envelope", [PHASE_RCPT] = "rcpt", [PHASE_DATA] = "data",
-	    [PHASE_MESSAGE] = "message",
+	    [PHASE_MESSAGE] = "message",   [PHASE_AUTH] = "auth",
 	};
 
 	return phases[p];

@@ -15,6 +15,27 @@ struct decision decide_pass(void)
 	return (struct decision){.check = -1};
 }
 
+/* The same words have other codes in the greeting and at AUTH. */
+static enum reply_id reply_in(enum reply_id reply, enum phase phase)
+{
+	static const struct {
+		enum reply_id reply;
+		enum phase phase;
+		enum reply_id there;
+	} rows[] = {
+	    {REPLY_BANNED_CLIENT, PHASE_CONNECT, REPLY_BANNED_AT_CONNECT},
+	    {REPLY_DICTIONARY_ATTACK, PHASE_CONNECT, REPLY_DICTIONARY_AT_CONNECT},
+	    {REPLY_AUTH_BLOCKED, PHASE_CONNECT, REPLY_AUTH_BLOCKED_AT_CONNECT},
+	    {REPLY_AUTH_BLOCKED, PHASE_AUTH, REPLY_AUTH_BLOCKED_AT_AUTH},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].reply == reply && rows[i].phase == phase)
+			return rows[i].there;
+	}
+	return reply;
+}
+
 static enum reply_id reply_of(const struct verdict *v, enum phase phase)
 {
 	static const enum reply_id deferrals[] = {
@@ -25,9 +46,7 @@ static enum reply_id reply_of(const struct verdict *v, enum phase phase)
 
 	if (v->outcome == OUTCOME_UNDECIDED)
 		return deferrals[v->deferral];
-	if (phase == PHASE_CONNECT && v->reply == REPLY_BANNED_CLIENT)
-		return REPLY_BANNED_AT_CONNECT;
-	return (enum reply_id)v->reply;
+	return reply_in((enum reply_id)v->reply, phase);
 }
 
 /* A hop's codes count only where they are of the class that the verdict has: a 4xx never becomes a
@@ -65,10 +84,11 @@ static void fit_greeting(enum phase phase, struct decision *d)
 
 static void count(const struct session *s, const struct decision *d, enum phase phase)
 {
+	enum metric metric = d->code >= 500 ? METRIC_messages_refused : METRIC_messages_deferred;
+
 	if (phase == PHASE_CONNECT)
 		return;
-	s->world.ops->count(s->world.self,
-			    d->code >= 500 ? METRIC_messages_refused : METRIC_messages_deferred, 1);
+	s->world.ops->count(s->world.self, phase == PHASE_AUTH ? METRIC_auth_refused : metric, 1);
 }
 
 /* A refusal from which the sender may be exempt, were the exemptions to be read, is ours to put

@@ -22,8 +22,7 @@ bool dictionary_note(const struct session *s, const struct settings *set, bool e
 /* "50 of 60 recipients do not exist", in the check's arena. */
 struct text dictionary_fact(const struct session *s, const struct dictionary_block *b);
 
-/* The spaces of the client's tags (mark.h), for the tool that lifts a block. */
-#define DICTIONARY_BLOCK "dictionary block"
+/* The space of the client's tally (client_tag()), for the tool that lifts a block. */
 #define DICTIONARY_COUNT "dictionary count"
 
 #endif

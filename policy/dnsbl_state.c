@@ -2,7 +2,7 @@
 #include "policy/dnsbl.h"
 
 #include "policy/mark.h"
-#include "policy/share.h"
+#include "policy/tally.h"
 #include "shm/base/clock.h"
 #include "shm/segment.h"
 #include "shm/table_value.h"
@@ -134,12 +134,12 @@ void dnsbl_count(const struct session *s, const struct dnsbl *d, bool listed)
 	const struct world *w = &s->world;
 	uint64_t tag = tag_of(w, d, DNSBL_CROWD);
 	bool was_crowded = read_mark(w, tag) != 0, is_crowded;
-	struct share share = share_count(s, tag_of(w, d, "dnsbl share"), PERIOD_US, listed);
+	struct tally seen = tally_add(s, tag_of(w, d, "dnsbl share"), PERIOD_US, listed, 1);
 
-	if (share.all < SAMPLE_CLIENTS)
+	if (seen.second < SAMPLE_CLIENTS)
 		return;
-	is_crowded = (uint64_t)share.part * 100 >
-		     (uint64_t)share.all * (uint64_t)s->config->base.dnsbl.max_share;
+	is_crowded = (uint64_t)seen.first * 100 >
+		     (uint64_t)seen.second * (uint64_t)s->config->base.dnsbl.max_share;
 	if (is_crowded && !was_crowded) {
 		write_mark(w, tag, pack(w, DNSBL_CROWDED), CROWDED_US);
 		tell(w, d, DNSBL_CROWDED);

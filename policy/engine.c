@@ -32,10 +32,29 @@ static struct decision refuse(struct session *s, enum check_id id, enum phase ph
 	return decide_refusal(s, id, s->runs[id].verdict, phase);
 }
 
+/* Where nobody sends without a login, a client that guesses passwords has no business. */
+static bool is_blocked_for_guessing(struct session *s, const struct settings *set)
+{
+	return s->listener->set.auth == LISTENER_AUTH_REQUIRED &&
+	       walk_refuses_now(s, CHECK_auth_block, set);
+}
+
+/* The block to speak of in the greeting: short of resources, none is spent on those who would be
+ * refused anyway.  -1: none. */
+static int block_under_stress(struct session *s, const struct settings *set)
+{
+	if (!s->under_stress)
+		return -1;
+	if (is_blocked_for_guessing(s, set))
+		return CHECK_auth_block;
+	return walk_refuses_now(s, CHECK_dictionary_attack, set) ? CHECK_dictionary_attack : -1;
+}
+
 struct decision engine_connect(struct session *s)
 {
 	const struct settings *set = &s->config->base;
 	const struct verdict *ban;
+	int block;
 
 	if (!s->runs)
 		s->runs = arena_alloc(s->arena, CHECK_COUNT * sizeof(*s->runs));
@@ -43,6 +62,9 @@ struct decision engine_connect(struct session *s)
 	ban = s->runs[CHECK_banned_client].verdict;
 	if (ban && ban->at_connect && walk_refuses(s, CHECK_banned_client, set))
 		return refuse(s, CHECK_banned_client, PHASE_CONNECT);
+	block = block_under_stress(s, set);
+	if (block >= 0)
+		return refuse(s, (enum check_id)block, PHASE_CONNECT);
 	if (limits_refuse(s, set, MOMENT_CONNECT))
 		return refuse(s, CHECK_rate_limit, PHASE_CONNECT);
 	limits_charge_if_judged(s, MOMENT_CONNECT);
@@ -65,6 +87,8 @@ struct decision engine_mail(struct session *s)
 	walk_phase(s, PHASE_MAIL);
 	if (walk_refuses(s, CHECK_no_helo, set))
 		return refuse(s, CHECK_no_helo, PHASE_MAIL);
+	if (is_blocked_for_guessing(s, set))
+		return refuse(s, CHECK_auth_block, PHASE_MAIL);
 	if (walk_refuses(s, CHECK_sender_login, set))
 		return refuse(s, CHECK_sender_login, PHASE_MAIL);
 	if (!text_empty(s->login) && limits_refuse(s, set, MOMENT_MAIL))
@@ -155,6 +179,7 @@ void engine_accepted(struct session *s)
 	const struct world *w = &s->world;
 
 	limits_charge_if_judged(s, MOMENT_MESSAGE);
+	s->auth_attempts = 0;
 	w->ops->count(w->self, METRIC_messages_accepted, 1);
 	w->ops->count(w->self, METRIC_bytes_accepted, s->tx->size);
 }

@@ -13,6 +13,10 @@ uint64_t client_tag(const struct session *s, enum table_kind kind, const char *s
 
 /* TABLE_MARK: 40 bits for that long (rounded up to a minute); 0: none, or over. */
 void mark_set(const struct session *s, uint64_t tag, uint64_t bits40, int64_t life_us);
+/* Sets one where none stands; true: it did, as one of several who try at once does. */
+bool mark_claim(const struct session *s, uint64_t tag, uint64_t bits40, int64_t life_us);
+/* The same, and one that stands lives on from now. */
+bool mark_claim_or_renew(const struct session *s, uint64_t tag, uint64_t bits40, int64_t life_us);
 uint64_t mark_read(const struct session *s, uint64_t tag);
 
 #endif

@@ -27,7 +27,8 @@ enum phase {
 	PHASE_ENVELOPE,
 	PHASE_RCPT,
 	PHASE_DATA,
-	PHASE_MESSAGE
+	PHASE_MESSAGE,
+	PHASE_AUTH /* not on the way of a message: whenever the client says AUTH */
 };
 
 /* What became of a refusal. */
@@ -116,7 +117,11 @@ struct session {
 	struct text login; /* empty: not logged in */
 	/* What else it may send from, one "address" or "@domain" a line, in lower case. */
 	struct text login_senders;
-	struct text helo; /* as given; empty until HELO or EHLO */
+	unsigned auth_attempts; /* that had a verdict on their credentials, since the last message;
+				   policy/auth.h counts them */
+	bool under_stress;      /* the machine is short of something: who is blocked hears it in the
+				   greeting */
+	struct text helo;       /* as given; empty until HELO or EHLO */
 	bool esmtp;
 	char id[16];            /* names the session in log lines */
 	struct transaction *tx; /* NULL outside of one */

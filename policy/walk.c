@@ -172,3 +172,10 @@ bool walk_refuses(struct session *s, enum check_id id, const struct settings *se
 	s->world.ops->count(s->world.self, METRIC_would_refuse, 1);
 	return false;
 }
+
+bool walk_refuses_now(struct session *s, enum check_id id, const struct settings *set)
+{
+	int64_t now_us = 0;
+
+	return walk_verdict(s, id, set, false, &now_us) && walk_refuses(s, id, set);
+}

@@ -30,4 +30,7 @@ struct check_run *walk_keep(struct session *s, enum check_id id, const struct se
  * exemptions up only now, notes and counts what monitor mode let pass. */
 bool walk_refuses(struct session *s, enum check_id id, const struct settings *set);
 
+/* Both at once, for a check that isn't judged at RCPT or at the end of data. */
+bool walk_refuses_now(struct session *s, enum check_id id, const struct settings *set);
+
 #endif

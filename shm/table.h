@@ -53,7 +53,8 @@ uint64_t table_read(const struct table *t, uint64_t tag);
 
 /* Replaces the value by change(value, arg), atomically; a missing key starts from 0, and a key
  * whose new value is 0 is freed.  `change` may be called several times and must depend on its
- * arguments alone.  Returns the new value (at most 2^63-1).  `now_us` tells which entries are dead
+ * arguments alone (what it notes in `arg` at its last call is of the change that was made).
+ * Returns the new value (at most 2^63-1).  `now_us` tells which entries are dead
  * and may be taken.  Where both buckets are full of live counts nothing is stored and change(0,
  * arg) is returned. */
 uint64_t table_update(struct table *t, uint64_t tag, uint64_t (*change)(uint64_t old, void *arg),

@@ -74,8 +74,10 @@ enum { TAGS = 2 };
 /* A block, and the counts that led to it. */
 static void tags_of(const struct table *table, const struct ip *key, uint64_t tags[TAGS])
 {
-	tags[0] = table_tag(table, TABLE_MARK, LIT(DICTIONARY_BLOCK), key->b, sizeof(key->b));
-	tags[1] = table_tag(table, TABLE_COUNT, LIT(DICTIONARY_COUNT), key->b, sizeof(key->b));
+	const char *check = check_row(CHECK_dictionary_attack)->name;
+
+	tags[0] = table_tag(table, TABLE_MARK, text_of(check), key->b, sizeof(key->b));
+	tags[1] = table_tag(table, TABLE_MARK, LIT(DICTIONARY_COUNT), key->b, sizeof(key->b));
 }
 
 /* Before the block is lifted, or the client would be blocked anew at once.  EXIT_YES, or said. */

@@ -63,6 +63,7 @@ static const char *phase_shown(struct text phase)
 		const char *name, *shown;
 	} phases[] = {{"connect", "in the greeting"},
 		      {"helo", "at HELO"},
+		      {"auth", "at AUTH"},
 		      {"mail", "at MAIL"},
 		      {"rcpt", "at RCPT"},
 		      {"data", "at DATA"},

@@ -412,6 +412,12 @@ static void default_settings(struct fixture *f)
 	ck_assert(rate_parse(LIT("50/1h"), &set->dictionary_attack.unknown));
 	set->dictionary_attack.share = 50;
 	set->dictionary_attack.block = INT64_C(3600) * 1000000;
+	f->config.auth = (struct auth_settings){.attempts = 2,
+						.failures = {10, INT64_C(600) * 1000000},
+						.block = INT64_C(3600) * 1000000,
+						.block_max = INT64_C(86400) * 1000000,
+						.delay = 1000000,
+						.delay_max = 20000000};
 	set->unknown_recipient.unknown = UNKNOWN_LIVE;
 	set->attachment.content = MODE_ENFORCE;
 	set->attachment.archives = MODE_ENFORCE;
@@ -484,7 +490,7 @@ void fixture_free(struct fixture *f)
 
 struct decision fixture_connect(struct fixture *f, const char *client)
 {
-	bool own = f->s.own, early = f->s.early_talker;
+	bool own = f->s.own, early = f->s.early_talker, stress = f->s.under_stress;
 	struct text host = f->s.host, login = f->s.login;
 
 	end_transaction(f);
@@ -497,6 +503,7 @@ struct decision fixture_connect(struct fixture *f, const char *client)
 	    .client_text = text_of(client),
 	    .own = own,
 	    .early_talker = early,
+	    .under_stress = stress,
 	    .host = host,
 	    .login = login,
 	    .id = "s1",

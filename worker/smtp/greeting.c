@@ -109,6 +109,7 @@ static bool may_enter(struct smtp_session *ss)
 		return false;
 	s->client_text = arena_text(s->arena, text_of(ip_format(&s->client, text)));
 	s->own = s->own || config_trusted(s->config, &s->client);
+	s->under_stress = ss->server->stress > 0;
 	return has_room_for(ss) && take_slot(ss) && speak_tls(ss) && listen_early(ss);
 }
 
