@@ -157,6 +157,8 @@ struct config {
 	size_t route_count;
 	struct domain *domains; /* sorted by name */
 	size_t domain_count;
+	/* Names under which Authentication-Results are ours: that of our own first. */
+	struct text_list authserv_ids;
 	struct limit *limits;
 	size_t limit_count;
 	struct dnsbl *dnsbls; /* lists of addresses, then of domains */

@@ -90,6 +90,27 @@ static void check_resolvers(struct loading *l)
 			       RESOLVERS_MAX);
 }
 
+/* The first is our own. */
+static void resolve_authserv_ids(struct loading *l)
+{
+	struct global_settings *g = &l->config->global;
+	const struct text_list *more = &g->authserv_ids_removed;
+	struct text_list *ids = &l->config->authserv_ids;
+
+	ids->v = arena_alloc(l->arena, (1 + more->n) * sizeof(*ids->v));
+	if (text_empty(g->authserv_id))
+		ids->v[ids->n++] = g->authserv_id = g->hostname;
+	else if (!domain_to_ascii(g->authserv_id, l->arena, &ids->v[ids->n++]))
+		config_mistake(l, raw_line(&l->global, "authserv_id"),
+			       "authserv-id: \"%.*s\" is no domain name", TEXT(g->authserv_id));
+	for (size_t i = 0; i < more->n; i++) {
+		if (!domain_to_ascii(more->v[i], l->arena, &ids->v[ids->n++]))
+			config_mistake(l, raw_line(&l->global, "authserv_ids_removed"),
+				       "authserv-ids-removed: \"%.*s\" is no domain name",
+				       TEXT(more->v[i]));
+	}
+}
+
 static void resolve_global(struct loading *l)
 {
 	struct global_settings *g = &l->config->global;
@@ -112,6 +133,7 @@ static void resolve_global(struct loading *l)
 		config_mistake(l, raw_line(&l->global, "state_dir"),
 			       "state-dir: it can't be empty");
 	check_resolvers(l);
+	resolve_authserv_ids(l);
 	g->state_dir = source_absolute(&l->source, g->state_dir);
 }
 

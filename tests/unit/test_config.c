@@ -151,6 +151,9 @@ static const struct {
      "conf:2: help-url: \"https://why.example.net/a?b\" is no URL that begins with https:// or "
      "http://\n"},
     {LISTENER "hostname = \"mx 1\"\n", "conf:2: hostname: \"mx 1\" is no host name\n"},
+    {LISTENER "authserv-id = \"mx 1\"\n", "conf:2: authserv-id: \"mx 1\" is no domain name\n"},
+    {LISTENER "authserv-ids-removed = { \"a.example\", \"-\" }\n",
+     "conf:2: authserv-ids-removed: \"-\" is no domain name\n"},
     {LISTENER "resolvers = { \"127.0.0.1\", \"localhost\" }\n",
      "conf:2: resolvers: \"localhost\" is not an address, such as \"127.0.0.1\" or "
      "\"[::1]:5353\"\n"},

@@ -98,7 +98,8 @@ static void run(struct fixture *f)
 	if (what == ASK)
 		a = delivery_ask(d, &f->recipients[0], &out);
 	else
-		delivery_send(d, s, LIT("Received: x\r\n"), &out);
+		delivery_send(d, &(struct payload){.fields = LIT("Received: x\r\n"), .message = s},
+			      &out);
 	ck_assert_msg(out.code == row->code, "%s, fault %d \"%s\", %s: %d, expected %d",
 		      row->fault.at, row->fault.kind, row->fault.text ? row->fault.text : "",
 		      what == ASK ? "ask" : "send", out.code, row->code);
@@ -162,7 +163,7 @@ static void ask_then_send(struct fixture *f)
 	struct hop_reply out;
 
 	ck_assert_int_eq(delivery_ask(d, &f->recipients[0], &out), ANSWER_YES);
-	delivery_send(d, s, LIT("Received: x\r\n"), &out);
+	delivery_send(d, &(struct payload){.fields = LIT("Received: x\r\n"), .message = s}, &out);
 	ck_assert_int_eq(out.code, 250);
 	ck_assert_str_eq(out.enhanced, "2.0.0");
 	ck_assert(text_eq(out.text, LIT("Ok: queued as 4XyZ12")));
@@ -235,10 +236,11 @@ static void ask_both_then_send(struct fixture *f)
 
 	ck_assert_int_eq(delivery_ask(d, &f->recipients[0], &out), ANSWER_YES);
 	ck_assert_int_eq(delivery_ask(other, &f->recipients[0], &out), ANSWER_YES);
-	delivery_send(d, s, LIT("Received: x\r\n"), &out);
+	delivery_send(d, &(struct payload){.fields = LIT("Received: x\r\n"), .message = s}, &out);
 	ck_assert_int_eq(out.code, 250);
 	/* The other's transaction went with that. */
-	delivery_send(other, s, LIT("Received: x\r\n"), &out);
+	delivery_send(other, &(struct payload){.fields = LIT("Received: x\r\n"), .message = s},
+		      &out);
 	ck_assert_int_eq(out.code, 250);
 	spool_free(s);
 	delivery_close(other);
@@ -288,7 +290,7 @@ static void ask_two_send_one(struct fixture *f)
 	ck_assert_int_eq(delivery_ask(d, &f->recipients[0], &out), ANSWER_YES);
 	ck_assert_int_eq(delivery_ask(d, &f->recipients[1], &out), ANSWER_YES);
 	f->tx.recipient_count = 1;
-	delivery_send(d, s, LIT("Received: x\r\n"), &out);
+	delivery_send(d, &(struct payload){.fields = LIT("Received: x\r\n"), .message = s}, &out);
 	ck_assert_int_eq(out.code, 250);
 	spool_free(s);
 	delivery_close(d);

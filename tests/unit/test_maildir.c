@@ -71,7 +71,7 @@ static void deliver(struct fixture *f)
 	struct delivery *d = delivery_open(f->routes, &f->session, &f->route);
 	struct spool *s = fixture_message(f, body, strlen(body));
 
-	delivery_send(d, s, LIT("Received: y\r\n"), &out);
+	delivery_send(d, &(struct payload){.fields = LIT("Received: y\r\n"), .message = s}, &out);
 	spool_free(s);
 	delivery_close(d);
 }

@@ -12,6 +12,7 @@ static const char *const kinds[] = {plain, pipelining, chunking, chunking_alone}
 
 static const char *message;
 static size_t message_n, piece;
+static struct cuts cuts; /* of the message */
 static struct hop_reply out;
 static struct peer *peer;
 
@@ -31,25 +32,43 @@ static void send_message(struct fixture *f)
 	struct delivery *d = delivery_open(f->routes, &f->session, &f->route);
 	struct spool *s = spool_message(f);
 
-	delivery_send(d, s, LIT(RECEIVED), &out);
+	delivery_send(d, &(struct payload){LIT(RECEIVED), s, cuts}, &out);
 	spool_free(s);
 	delivery_close(d);
+}
+
+/* The message without what is cut out of it; malloc. */
+static char *left_over(size_t *n)
+{
+	char *p = malloc(message_n + 1);
+	size_t at = 0;
+
+	*n = 0;
+	for (size_t i = 0; i <= cuts.n; i++) {
+		size_t end = i < cuts.n ? cuts.v[i].start : message_n;
+
+		memcpy(p + *n, message + at, end - at);
+		*n += end - at;
+		at = i < cuts.n ? cuts.v[i].end : message_n;
+	}
+	return p;
 }
 
 /* What the peer has as its i-th message. */
 static void expect_body(struct peer *p, int i, bool exact)
 {
-	size_t head = sizeof(RECEIVED) - 1, tail = 0;
+	size_t head = sizeof(RECEIVED) - 1, tail = 0, left_n;
+	char *left = left_over(&left_n);
 
-	if (!exact && (message_n < 2 || memcmp(message + message_n - 2, "\r\n", 2) != 0) &&
-	    message_n > 0)
+	if (!exact && (left_n < 2 || memcmp(left + left_n - 2, "\r\n", 2) != 0) && left_n > 0)
 		tail = 2;
-	ck_assert_uint_eq(p->body_n[i], head + message_n + tail);
+	ck_assert_uint_eq(p->body_n[i], head + left_n + tail);
 	ck_assert_mem_eq(p->bodies[i], RECEIVED, head);
-	if (message_n)
-		ck_assert_mem_eq(p->bodies[i] + head, message, message_n);
+	if (left_n)
+		ck_assert_mem_eq(p->bodies[i] + head, left, left_n);
 	if (tail)
-		ck_assert_mem_eq(p->bodies[i] + head + message_n, "\r\n", 2);
+		ck_assert_mem_eq(p->bodies[i] + head + left_n, "\r\n", 2);
+	free(left);
 }
 
 static void open_all(struct fixture *f, struct peer *p)
@@ -122,6 +141,17 @@ START_TEST(dots_and_ends)
 }
 END_TEST
 
+static void send_all_ways(const char *m, size_t n)
+{
+	for (size_t k = 0; k < KINDS; k++) {
+		message = m;
+		message_n = n;
+		piece = 777;
+		send_to(kinds[k], 1 << 20);
+		send_to(kinds[k], 4096); /* from the file */
+	}
+}
+
 /* Lines of all lengths, many dots, every byte; over the edges of the spool's chunks. */
 START_TEST(large_and_odd)
 {
@@ -153,14 +183,33 @@ START_TEST(large_and_odd)
 				m[i] = 0;
 		}
 	}
-	message = m;
-	message_n = n;
-	piece = 777;
-	for (size_t k = 0; k < KINDS; k++) {
-		send_to(kinds[k], 1 << 20);
-		send_to(kinds[k], 4096); /* from the file */
-	}
+	send_all_ways(m, n);
 	free(m);
+}
+END_TEST
+
+/* Lines of a header are left out; what stands below is full of dots.  The number in BDAT, and in
+ * SIZE=, is of what goes out. */
+START_TEST(cut_lines)
+{
+	enum { LINES = 3000, LINE_BYTES = 30 };
+	static char m[LINES * LINE_BYTES + 1];
+	static struct cut list[LINES];
+	struct buf b = buf_over(m, sizeof(m));
+
+	for (int i = 0; i < LINES; i++)
+		buf_printf(&b, "%s%0*d\r\n", i % 3 ? "." : "", LINE_BYTES - 2 - (i % 3 > 0), i);
+	for (int step = 2; step <= 50; step = step * 2 + 1) {
+		cuts = (struct cuts){list, 0};
+		for (uint64_t i = 0; i < LINES; i += (uint64_t)step)
+			list[cuts.n++] = (struct cut){i * LINE_BYTES, (i + 1) * LINE_BYTES};
+		send_all_ways(m, b.n);
+	}
+	/* All of it. */
+	list[0] = (struct cut){0, b.n};
+	cuts.n = 1;
+	send_all_ways(m, b.n);
+	cuts.n = 0;
 }
 END_TEST
 
@@ -250,7 +299,7 @@ static void ask_and_send(struct fixture *f)
 	struct spool *s = spool_message(f);
 
 	ck_assert_int_eq(delivery_ask(d, &f->recipients[0], &out), ANSWER_YES);
-	delivery_send(d, s, LIT(RECEIVED), &out);
+	delivery_send(d, &(struct payload){LIT(RECEIVED), s, cuts}, &out);
 	spool_free(s);
 	delivery_close(d);
 }
@@ -264,7 +313,7 @@ static void ask_both_and_send(struct fixture *f)
 
 	ck_assert_int_eq(delivery_ask(d, &f->recipients[0], &out), ANSWER_YES);
 	ck_assert_int_eq(delivery_ask(other, &f->recipients[0], &out), ANSWER_YES);
-	delivery_send(d, s, LIT(RECEIVED), &out);
+	delivery_send(d, &(struct payload){LIT(RECEIVED), s, cuts}, &out);
 	spool_free(s);
 	delivery_close(other);
 	delivery_close(d);
@@ -494,6 +543,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, dots_and_ends);
 	tcase_add_test(t, large_and_odd);
+	tcase_add_test(t, cut_lines);
 	tcase_add_test(t, a_burst_is_one_write);
 	tcase_add_test(t, several_recipients);
 	tcase_add_test(t, one_of_several_is_refused);

@@ -448,6 +448,8 @@ void fixture_init(struct fixture *f)
 	f->world.archives.answered = true;
 	f->world.spf[SPF_MAILFROM].code = f->world.spf[SPF_HELO].code = SPF_NONE;
 	f->config.global.hostname = LIT("mx1.example.net");
+	f->authserv_id = f->config.global.hostname;
+	f->config.authserv_ids = (struct text_list){&f->authserv_id, 1};
 	f->config.global.recipient_delimiter = LIT("+");
 	default_settings(f);
 	f->listener.set.name = LIT("mx");

@@ -69,6 +69,7 @@ struct fixture {
 	struct world_table world;
 	struct arena session_arena;
 	struct config config;
+	struct text authserv_id;
 	struct listener listener;
 	struct route route;
 	struct hop_address hop;

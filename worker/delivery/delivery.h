@@ -13,7 +13,7 @@
 
 #include "policy/session.h"
 #include "shm/segment.h"
-#include "worker/delivery/spool.h"
+#include "worker/delivery/payload.h"
 #include "worker/io/loop.h"
 
 /* All routes of a worker: pools of connections, which hosts are down, Maildirs (opened before the
@@ -40,12 +40,10 @@ enum answer delivery_ask(struct delivery *d, const struct recipient *r, struct h
 bool delivery_offers_smtputf8(const struct delivery *d);
 
 /* Delivers to all of tx->recipients (by LMTP there must be one only: its replies after the data,
- * one a recipient, couldn't be told; RFC 2033 4.2): `received` is the header field that goes before
- * the message (CR LF ended).  Out: the hop's reply; code 2xx: the message is safe there.  A
- * recipient that has our 250 and is refused now: the message is not completed; out is the hop's own
- * reply with one recipient, else no answer (451). */
-void delivery_send(struct delivery *d, struct spool *message, struct text received,
-		   struct hop_reply *out);
+ * one a recipient, couldn't be told; RFC 2033 4.2).  Out: the hop's reply; code 2xx: the message is
+ * safe there.  A recipient that has our 250 and is refused now: the message is not completed; out
+ * is the hop's own reply with one recipient, else no answer (451). */
+void delivery_send(struct delivery *d, const struct payload *p, struct hop_reply *out);
 
 /* For status: how many hosts of a route are up now. */
 unsigned routes_hosts_up(const struct routes *r, const struct route *route);

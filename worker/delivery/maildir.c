@@ -211,37 +211,34 @@ static struct maildir_file *make_files(struct maildir *m, const struct transacti
 
 /* The message in batches, each written by a thread; the first opens the files, the last syncs and
  * renames, so that a message in memory is one trip. */
-static int write_message(struct maildir *m, struct maildir_job *j, struct spool *message,
-			 struct text before[2])
+static int write_message(struct maildir *m, struct maildir_job *j, const struct payload *p,
+			 struct text return_path)
 {
-	uint64_t offset = 0;
-	bool end = false;
+	struct payload_place at = payload_begin(p);
 
-	while (!j->error && !end) {
-		int n = MAILDIR_PIECES - 2;
+	j->pieces[j->n++] = (struct iovec){(char *)return_path.p, return_path.n};
+	j->pieces[j->n++] = (struct iovec){(char *)p->fields.p, p->fields.n};
+	while (!j->error && !j->finish) {
+		int n = MAILDIR_PIECES - j->n;
 
-		j->n = 0;
-		for (int i = 0; offset == 0 && i < 2; i++)
-			j->pieces[j->n++] = (struct iovec){(char *)before[i].p, before[i].n};
-		if (spool_pieces(message, &offset, j->pieces + j->n, &n) != SPOOL_OK)
-			return spool_errno(message) ? spool_errno(message) : ENOMEM;
+		if (payload_pieces(p, &at, j->pieces + j->n, &n) != SPOOL_OK)
+			return spool_errno(p->message) ? spool_errno(p->message) : ENOMEM;
 		j->n += n;
-		end = offset == spool_size(message);
-		j->finish = end;
+		j->finish = payload_ended(p, &at);
 		offload_run(m->routes->offload, maildir_job_run, j);
+		j->n = 0;
 	}
 	return j->error;
 }
 
-void maildir_deliver(struct maildir *m, const struct transaction *tx, struct spool *message,
-		     struct text received, struct hop_reply *out)
+void maildir_deliver(struct maildir *m, const struct transaction *tx, const struct payload *p,
+		     struct hop_reply *out)
 {
 	struct arena *arena = (struct arena *)&tx->arena;
 	/* Final delivery: RFC 5321 4.4. */
 	struct text return_path =
 	    arena_printf(arena, "Return-Path: <%.*s>\r\n", TEXT(tx->from.whole));
-	struct text before[2] = {return_path, received};
-	uint64_t size = return_path.n + received.n + spool_size(message);
+	uint64_t size = return_path.n + payload_size(p);
 	struct maildir_job j = {.base_fd = m->base_fd, .count = tx->recipient_count};
 	int error;
 
@@ -250,7 +247,7 @@ void maildir_deliver(struct maildir *m, const struct transaction *tx, struct spo
 		answer_no_mailbox(m, arena, out);
 		return;
 	}
-	error = write_message(m, &j, message, before);
+	error = write_message(m, &j, p, return_path);
 	if (error) {
 		offload_run(m->routes->offload, maildir_job_undo, &j);
 		answer_error(m, arena, out, error);

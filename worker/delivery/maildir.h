@@ -20,10 +20,10 @@ void maildir_close(struct maildir *m); /* NULL is allowed */
 enum answer maildir_ask(struct maildir *m, struct arena *arena, const struct recipient *r,
 			struct hop_reply *out);
 
-/* Writes the message, with Return-Path and `received` before it, into the Maildir of each
- * recipient. All are written and synced, then all are renamed; if one can't be, the others are
- * removed again. Yields; can't be called off between writing and removing. */
-void maildir_deliver(struct maildir *m, const struct transaction *tx, struct spool *message,
-		     struct text received, struct hop_reply *out);
+/* Writes the message, with Return-Path before it, into the Maildir of each recipient.  All are
+ * written and synced, then all are renamed; if one can't be, the others are removed again. Yields;
+ * can't be called off between writing and removing. */
+void maildir_deliver(struct maildir *m, const struct transaction *tx, const struct payload *p,
+		     struct hop_reply *out);
 
 #endif

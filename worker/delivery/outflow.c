@@ -72,16 +72,16 @@ static enum hop_result put_piece(struct outflow *o, const char *p, size_t n)
 	return put(o, p, n);
 }
 
-static enum hop_result put_message(struct outflow *o, struct spool *message)
+static enum hop_result put_message(struct outflow *o, const struct payload *p)
 {
+	struct payload_place at = payload_begin(p);
 	struct iovec pieces[32];
-	uint64_t offset = 0;
 	enum hop_result got;
 
 	for (;;) {
 		int n = sizeof(pieces) / sizeof(pieces[0]);
 
-		if (spool_pieces(message, &offset, pieces, &n) != SPOOL_OK)
+		if (payload_pieces(p, &at, pieces, &n) != SPOOL_OK)
 			return HOP_OURS;
 		if (n == 0)
 			return HOP_OK;
@@ -91,7 +91,7 @@ static enum hop_result put_message(struct outflow *o, struct spool *message)
 				return got;
 		}
 		/* A piece of the file is valid until the next only. */
-		if (!spool_in_memory(message) && (got = flush(o)) != HOP_OK)
+		if (!spool_in_memory(p->message) && (got = flush(o)) != HOP_OK)
 			return got;
 	}
 }
@@ -104,15 +104,15 @@ static enum hop_result put_end(struct outflow *o)
 	return o->line_start ? put(o, ".\r\n", 3) : put(o, "\r\n.\r\n", 5);
 }
 
-enum hop_result outflow_send(struct hop *hop, int64_t timeout_us, bool stuff, struct text received,
-			     struct spool *message)
+enum hop_result outflow_send(struct hop *hop, int64_t timeout_us, bool stuff,
+			     const struct payload *p)
 {
 	struct outflow o = {
 	    .hop = hop, .timeout_us = timeout_us, .stuff = stuff, .line_start = true};
-	enum hop_result got = put_piece(&o, received.p, received.n);
+	enum hop_result got = put_piece(&o, p->fields.p, p->fields.n);
 
 	if (got == HOP_OK)
-		got = put_message(&o, message);
+		got = put_message(&o, p);
 	if (got == HOP_OK)
 		got = put_end(&o);
 	return got == HOP_OK ? flush(&o) : got;

@@ -3,7 +3,7 @@
 #define WORKER_DELIVERY_OUTFLOW_H
 
 #include "worker/delivery/hop.h"
-#include "worker/delivery/spool.h"
+#include "worker/delivery/payload.h"
 
 #define OUTFLOW_PIECES 96
 
@@ -17,9 +17,9 @@ struct outflow {
 	struct iovec pieces[OUTFLOW_PIECES];
 };
 
-/* Sends what is pending on the connection, `received`, and the message; yields.  HOP_OK: the last
- * byte has been handed to the kernel; anything else: it has not. */
-enum hop_result outflow_send(struct hop *hop, int64_t timeout_us, bool stuff, struct text received,
-			     struct spool *message);
+/* Sends what is pending on the connection, and the message; yields.  HOP_OK: the last byte has been
+ * handed to the kernel; anything else: it has not. */
+enum hop_result outflow_send(struct hop *hop, int64_t timeout_us, bool stuff,
+			     const struct payload *p);
 
 #endif

@@ -14,16 +14,6 @@
 #include "worker/delivery/outflow.h"
 #include "worker/delivery/transaction.h"
 
-struct parcel {
-	struct spool *message;
-	struct text received;
-};
-
-static uint64_t parcel_size(const struct parcel *p)
-{
-	return p->received.n + spool_size(p->message);
-}
-
 /* Those of the message are the ones that were accepted in the transaction which is open there. */
 static bool is_prepared(const struct delivery *d, const struct hop *hop)
 {
@@ -37,15 +27,14 @@ static bool is_prepared(const struct delivery *d, const struct hop *hop)
 	return true;
 }
 
-static void put_bdat(struct hop *hop, const struct parcel *p)
+static void put_bdat(struct hop *hop, const struct payload *p)
 {
-	conn_printf(&hop->conn, "BDAT %llu LAST\r\n", (unsigned long long)parcel_size(p));
+	conn_printf(&hop->conn, "BDAT %llu LAST\r\n", (unsigned long long)payload_size(p));
 }
 
-static enum hop_result send_body(struct hop *hop, const struct parcel *p, bool stuff)
+static enum hop_result send_body(struct hop *hop, const struct payload *p, bool stuff)
 {
-	return outflow_send(hop, hop->host->route->set.final_timeout, stuff, p->received,
-			    p->message);
+	return outflow_send(hop, hop->host->route->set.final_timeout, stuff, p);
 }
 
 /* The reply after the message, the one that counts. */
@@ -75,7 +64,7 @@ static enum exchange refused(struct delivery *d, const struct dialogue *g, struc
 	return g->in_data ? EXCHANGE_CLOSE : EXCHANGE_DONE;
 }
 
-static enum exchange send_at_once(struct delivery *d, struct dialogue *g, const struct parcel *p,
+static enum exchange send_at_once(struct delivery *d, struct dialogue *g, const struct payload *p,
 				  struct response *r)
 {
 	enum hop_result got;
@@ -101,7 +90,7 @@ static enum exchange send_at_once(struct delivery *d, struct dialogue *g, const 
 	return take_final(g->hop, true, r);
 }
 
-static enum exchange send_by_steps(struct delivery *d, struct dialogue *g, const struct parcel *p,
+static enum exchange send_by_steps(struct delivery *d, struct dialogue *g, const struct payload *p,
 				   struct response *r)
 {
 	bool bdat = hop_offers(g->hop, HOP_CHUNKING);
@@ -124,7 +113,7 @@ static enum exchange send_by_steps(struct delivery *d, struct dialogue *g, const
 
 static enum exchange transfer(struct delivery *d, struct hop *hop, void *arg, struct response *r)
 {
-	const struct parcel *p = arg;
+	const struct payload *p = arg;
 	const struct transaction *tx = d->session->tx;
 	bool prepared = is_prepared(d, hop);
 	struct dialogue g = {
@@ -132,7 +121,7 @@ static enum exchange transfer(struct delivery *d, struct hop *hop, void *arg, st
 	    .session = d->session,
 	    .recipients = tx->recipients,
 	    .recipient_count = tx->recipient_count,
-	    .size = parcel_size(p),
+	    .size = payload_size(p),
 	    .begin = prepared ? VERB_DATA : VERB_RSET,
 	};
 
@@ -149,17 +138,15 @@ static enum exchange transfer(struct delivery *d, struct hop *hop, void *arg, st
 	return send_by_steps(d, &g, p, r);
 }
 
-void delivery_send(struct delivery *d, struct spool *message, struct text received,
-		   struct hop_reply *out)
+void delivery_send(struct delivery *d, const struct payload *p, struct hop_reply *out)
 {
-	struct parcel p = {message, received};
 	const struct transaction *tx = d->session->tx;
 
 	*out = (struct hop_reply){0};
-	if (tx->recipient_count == 0 || spool_errno(message))
+	if (tx->recipient_count == 0 || spool_errno(p->message))
 		return;
 	if (d->state->maildir)
-		maildir_deliver(d->state->maildir, tx, message, received, out);
+		maildir_deliver(d->state->maildir, tx, p, out);
 	else if (d->state->route->hosts[0].kind != HOP_LMTP || tx->recipient_count == 1)
-		delivery_exchange(d, transfer, &p, out);
+		delivery_exchange(d, transfer, (void *)p, out);
 }

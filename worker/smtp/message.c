@@ -1,5 +1,6 @@
 /* Receiving a message and passing it on: what DATA and BDAT have in common. */
 #include "policy/attachment.h"
+#include "policy/results.h"
 #include "shm/base/clock.h"
 #include "worker/smtp/deadlines.h"
 #include "worker/smtp/inspection.h"
@@ -48,6 +49,9 @@ static struct decision judge_limits(struct smtp_session *ss)
 		return engine_reply(&ss->s, REPLY_NO_SPACE);
 	/* One byte more than is allowed tells a section that fits from one that doesn't. */
 	const struct text head = spool_head(ss->spool, g->max_header_size + 1);
+	/* What can't be read can't be judged; nor could forged results in it be removed. */
+	if (head.n < tx->size && head.n <= g->max_header_size)
+		return engine_reply(&ss->s, REPLY_UNDECIDED);
 	tx->header = header_parse(head, 0, &tx->arena);
 	if (tx->header->size > g->max_header_size)
 		return engine_reply(&ss->s, REPLY_HEADER_TOO_BIG);
@@ -73,18 +77,40 @@ static struct decision judge(struct smtp_session *ss)
 	return d;
 }
 
+/* Our fields in front of the message: Authentication-Results above Received, so that only what the
+ * sender can't write stands above Received, and a first line of his that begins with a blank
+ * continues no results. */
+static struct text make_fields(struct smtp_session *ss)
+{
+	const bool tells = ss->server->config->global.authentication_results == RESULTS_ON;
+	const struct text results = tells ? results_field(&ss->s) : LIT("");
+	char field[RECEIVED_MAX];
+	struct buf received = buf_over(field, sizeof(field));
+
+	received_format(&ss->s, ss->transactions, clock_wall_us(), &received);
+	return arena_printf(&ss->tx.arena, "%.*s%.*s", TEXT(results), TEXT(buf_view(&received)));
+}
+
+static struct payload make_payload(struct smtp_session *ss)
+{
+	const struct global_settings *g = &ss->server->config->global;
+	struct payload p = {.fields = make_fields(ss), .message = ss->spool};
+
+	if (g->authentication_results != RESULTS_OFF)
+		p.cuts = results_forged(&ss->s, spool_head(ss->spool, ss->tx.header->size));
+	return p;
+}
+
 /* Hands it on; the hop's answer is ours. */
 static void deliver(struct smtp_session *ss)
 {
-	char field[RECEIVED_MAX];
-	struct buf received = buf_over(field, sizeof(field));
+	const struct payload payload = make_payload(ss);
 	struct hop_reply hop = {0};
 	const struct route *route = ss->tx.recipients[0].route;
 	struct delivery *delivery = smtp_transaction_delivery(ss, route);
 
-	received_format(&ss->s, ss->transactions, clock_wall_us(), &received);
 	if (delivery)
-		delivery_send(delivery, ss->spool, buf_view(&received), &hop);
+		delivery_send(delivery, &payload, &hop);
 	session_log_hop(ss, &hop);
 	if (hop.code / 100 != 2) {
 		const struct decision d = engine_hop_reply(&ss->s, &hop);
