@@ -13,7 +13,7 @@
  *   REPEAT    `incident`, and `count`: that many times more (without it: once)
  *   HIT       `tag`: the id of the list's entry; `count` as above
  *   LIMIT     `limit`, `unit`, `key`: whose window was full
- *   BLOCK     `key` and `until`: whom, and to when
+ *   BLOCK     `check`, `key` and `until`: by what, whom, and to when
  *
  * Others are for the log alone, and what lacks these fields is passed over.  Incidents and blocks
  * may be applied twice; counts rely on the position that stands in the same transaction. */
@@ -57,7 +57,9 @@ struct noted {
 int limits_each(struct store *st, int (*fn)(const struct noted *n, void *arg), void *arg);
 int blocks_each(struct store *st, int64_t now_wall_us, int (*fn)(const struct noted *n, void *arg),
 		void *arg);
-int blocks_del(struct store *st, struct text key); /* MDB_NOTFOUND */
+/* Is the client (as of the event's `key`) blocked by that check? */
+enum answer blocks_find(struct store *st, struct text check, struct text key, int64_t now_wall_us);
+int blocks_del(struct store *st, struct text check, struct text key); /* MDB_NOTFOUND */
 
 /* Removes what is over: incidents older than the days kept (0: none by age), limits of yesterday,
  * ended blocks, positions in segments that are long gone; at most `max` of each; how many, or -1.

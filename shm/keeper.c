@@ -175,8 +175,11 @@ int keeper_run(struct segment *seg, const struct keeper_options *o)
 	}
 	k->seg = seg;
 	k->options = o;
-	keeper_counters_restore(k);
+	const bool is_first = keeper_counters_restore(k);
+
 	keeper_stores_tend(k, clock_mono_us());
+	if (is_first)
+		keeper_blocks_restore(k);
 	keeper_stores_positions(k);
 	serve(k);
 	drain_last(k);

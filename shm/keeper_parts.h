@@ -62,7 +62,10 @@ void keeper_stores_drop_events(struct keeper *k);
 void keeper_stores_close(struct keeper *k);
 
 /* keeper_counters.c: counters over a restart (shm/snapshot.h). */
-void keeper_counters_restore(struct keeper *k);
+/* True: this is the first keeper of the segment, and nothing of the last run is in it but these. */
+bool keeper_counters_restore(struct keeper *k);
+/* The blocks that are listed and yet not in force. */
+void keeper_blocks_restore(struct keeper *k);
 void keeper_counters_save(struct keeper *k, int64_t now_mono_us);
 
 #endif

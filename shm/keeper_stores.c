@@ -88,8 +88,9 @@ void keeper_stores_tend(struct keeper *k, int64_t now_mono_us)
 		k->open_at_us = now_mono_us + OPEN_EVERY_S * SECOND_US;
 	}
 	/* what fails here waits for the next round */
-	if (k->events_open)
-		requests_apply(&k->events, &k->seg->table);
+	/* what is to be forgotten must not come back from the counters' file */
+	if (k->events_open && requests_apply(&k->events, &k->seg->table) > 0)
+		k->snapshot_at_us = now_mono_us;
 	if (now_mono_us >= k->expire_at_us)
 		expire(k, now_mono_us);
 	if (now_mono_us >= k->readers_at_us)

@@ -36,8 +36,8 @@ enum store_db {
 	DB_INCIDENT_IDS, /* journal_incidents.c */
 	DB_HITS,         /* journal.c */
 	DB_LIMITS,       /* journal_noted.c */
-	DB_BLOCKS,       /* journal_noted.c */
-	DB_BLOCK_ENDS,   /* journal_noted.c */
+	DB_BLOCKS,       /* journal_blocks.c */
+	DB_BLOCK_ENDS,   /* journal_blocks.c */
 	DB_POSITIONS,    /* journal.c */
 	DB_REQUESTS,     /* requests.c */
 	/* users/ */

@@ -1,7 +1,7 @@
 /* gatepost blocks: clients that are refused for some time because of what they did. */
 #include "master/admin/output.h"
 #include "master/admin/tool.h"
-#include "policy/check.h"
+#include "policy/auth.h"
 #include "policy/dictionary.h"
 #include "shm/base/clock.h"
 #include "shm/journal.h"
@@ -50,7 +50,7 @@ static int blocks_list(struct tool *t, int argc, char **argv)
 
 enum { WIDTH4 = 128, WIDTH6 = 64 };
 
-/* The width at which policy/counter.h counts one client. */
+/* The width at which policy/mark.h counts one client. */
 static bool client_width(const char *typed, struct list_entry *e)
 {
 	if (!tool_parse_key(typed, e))
@@ -69,18 +69,47 @@ static bool client_width(const char *typed, struct list_entry *e)
 	return true;
 }
 
-enum { TAGS = 2 };
+/* Who blocks clients, and the tags of what led to it (client_tag()). */
+static const struct blocker {
+	enum check_id check;
+	const char *counts[2];
+} blockers[] = {
+    {CHECK_auth_block, {AUTH_COUNT, AUTH_BLOCKS}},
+    {CHECK_dictionary_attack, {DICTIONARY_COUNT}},
+};
 
-/* A block, and the counts that led to it. */
-static void tags_of(const struct table *table, const struct ip *key, uint64_t tags[TAGS])
+enum { BLOCKERS = sizeof(blockers) / sizeof(blockers[0]), TAGS_MAX = 3 };
+
+/* The client's block, and what stands behind it. */
+static size_t tags_of(const struct blocker *b, const struct siphash_key *key,
+		      const struct ip *client, uint64_t tags[TAGS_MAX])
 {
-	const char *check = check_row(CHECK_dictionary_attack)->name;
+	const struct table table = {.key = *key};
+	size_t n = 0;
 
-	tags[0] = table_tag(table, TABLE_MARK, text_of(check), key->b, sizeof(key->b));
-	tags[1] = table_tag(table, TABLE_MARK, LIT(DICTIONARY_COUNT), key->b, sizeof(key->b));
+	tags[n++] = table_tag(&table, TABLE_MARK, text_of(check_row(b->check)->name), client->b,
+			      sizeof(client->b));
+	for (size_t i = 0; i < 2 && b->counts[i]; i++)
+		tags[n++] = table_tag(&table, TABLE_MARK, text_of(b->counts[i]), client->b,
+				      sizeof(client->b));
+	return n;
 }
 
-/* Before the block is lifted, or the client would be blocked anew at once.  EXIT_YES, or said. */
+/* In the list, or (the events may have been lost) in force. */
+static bool stands(struct tool *t, const struct blocker *b, const struct list_entry *e)
+{
+	uint64_t tags[TAGS_MAX];
+
+	if (blocks_find(&t->events, text_of(check_row(b->check)->name), text_of(e->key),
+			t->now_wall_us) == ANSWER_YES)
+		return true;
+	if (!t->attached)
+		return false;
+	tags_of(b, &t->segment.table.key, &e->net.ip, tags);
+	return table_mark_read(&t->segment.table, tags[0], clock_boot_us()) != 0;
+}
+
+/* Before the block is lifted, or the client could be blocked anew at once.  EXIT_YES, or said. */
 static int spare(struct tool *t, const char *check, struct list_entry *e)
 {
 	if (!t->options.spare)
@@ -96,45 +125,45 @@ static int spare(struct tool *t, const char *check, struct list_entry *e)
 		  : EXIT_YES;
 }
 
-/* In the table, by way of the keeper, and in the list of blocks. */
-static int lift(struct tool *t, const char *check, const struct list_entry *e)
+/* In the counter table, by way of the keeper, and in the list of blocks. */
+static int lift(struct tool *t, const struct blocker *b, const struct list_entry *e)
 {
+	const char *check = check_row(b->check)->name;
 	char note[1024], who[LIST_KEY_MAX];
-	uint64_t tags[TAGS];
-	bool was_blocked = false;
+	struct siphash_key key;
+	uint64_t tags[TAGS_MAX];
 
+	if (!tool_hash_key(t, &key))
+		return EXIT_STORE;
 	tool_client_shown(text_of(e->key), who, sizeof(who));
-	tool_wait_keeper(t);
-	if (t->attached) {
-		const struct table *table = &t->segment.table;
+	snprintf(note, sizeof(note), "blocks del %s (%s), by %s%s%s", who, check, tool_user(t),
+		 t->options.reason ? ": " : "", t->options.reason ? t->options.reason : "");
+	int status = tool_forget(t, tags, tags_of(b, &key, &e->net.ip, tags), note);
 
-		tags_of(table, &e->net.ip, tags);
-		was_blocked = table_mark_read(table, tags[0], clock_boot_us()) != 0;
-		snprintf(note, sizeof(note), "blocks del %s (%s), by %s%s%s", who, check,
-			 tool_user(t), t->options.reason ? ": " : "",
-			 t->options.reason ? t->options.reason : "");
-		int status = tool_forget(t, tags, TAGS, note);
+	if (status != EXIT_YES)
+		return status;
+	int rc = blocks_del(&t->events, text_of(check), text_of(e->key));
 
-		if (status != EXIT_YES)
-			return status;
-	}
-	int rc = blocks_del(&t->events, text_of(e->key));
-
-	if (rc && rc != MDB_NOTFOUND)
-		return tool_fail(EXIT_STORE, "cannot remove the block: %s", store_error(rc));
-	return rc == MDB_NOTFOUND && !was_blocked ? tool_fail(EXIT_NO, "%s is not blocked", who)
-						  : EXIT_YES;
+	return rc && rc != MDB_NOTFOUND
+		   ? tool_fail(EXIT_STORE, "cannot remove the block: %s", store_error(rc))
+		   : EXIT_YES;
 }
 
-static void print_lifted(const struct tool *t, const char *check, const struct list_entry *e)
+static const char *what_is_forgotten(enum check_id check)
 {
+	return check == CHECK_auth_block ? "failures" : "counts";
+}
+
+static void print_lifted(const struct tool *t, enum check_id check, const struct list_entry *e)
+{
+	const char *name = check_row(check)->name;
 	char who[LIST_KEY_MAX], time[40];
 
 	tool_client_shown(text_of(e->key), who, sizeof(who));
 	if (t->options.json) {
 		fputs("{\"lifted\": ", stdout);
 		json_string(who);
-		printf(", \"check\": \"%s\", \"exempt_until\": ", check);
+		printf(", \"check\": \"%s\", \"exempt_until\": ", name);
 		if (e->expires_wall_us)
 			json_string(when(true, e->expires_wall_us, time));
 		else
@@ -142,35 +171,45 @@ static void print_lifted(const struct tool *t, const char *check, const struct l
 		puts("}");
 		return;
 	}
-	printf("lifted %s of %s; its counts are forgotten", check, who);
+	printf("lifted %s of %s; its %s are forgotten", name, who, what_is_forgotten(check));
 	if (e->expires_wall_us)
-		printf("; exempt from %s until %s", check, minute_format(e->expires_wall_us, time));
+		printf("; exempt from %s until %s", name, minute_format(e->expires_wall_us, time));
 	putchar('\n');
 }
 
+/* All of the client's: it doesn't know by which it is refused. */
 static int blocks_lift(struct tool *t, int argc, char **argv)
 {
-	const char *check = check_row(CHECK_dictionary_attack)->name;
 	struct list_entry e = {0};
+	char who[LIST_KEY_MAX];
+	int status = EXIT_NO;
 
 	(void)argc;
 	if (!client_width(argv[0], &e))
 		return EXIT_WRONG;
 	if (!tool_open_events(t))
 		return EXIT_STORE;
-	int status = spare(t, check, &e);
+	tool_wait_keeper(t);
+	for (size_t i = 0; i < BLOCKERS; i++) {
+		const struct blocker *b = &blockers[i];
 
-	if (status == EXIT_YES)
-		status = lift(t, check, &e);
-	if (status == EXIT_YES)
-		print_lifted(t, check, &e);
-	return status;
+		if (!stands(t, b, &e))
+			continue;
+		status = spare(t, check_row(b->check)->name, &e);
+		if (status == EXIT_YES)
+			status = lift(t, b, &e);
+		if (status != EXIT_YES)
+			return status;
+		print_lifted(t, b->check, &e);
+	}
+	tool_client_shown(text_of(e.key), who, sizeof(who));
+	return status == EXIT_NO ? tool_fail(EXIT_NO, "%s is not blocked", who) : status;
 }
 
 const struct command blocks_commands[] = {
     {"blocks", "list", "", 0, 0, 0, blocks_list,
      "who is refused for some time, why, and until when"},
     {"blocks", "del", "CLIENT", 1, 1, TAKES_REASON | TAKES_SPARE, blocks_lift,
-     "lift a block and forget the counts that led to it"},
+     "lift a client's blocks and forget the counts that led to them"},
     {0},
 };

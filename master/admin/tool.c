@@ -7,6 +7,7 @@
 #include "shm/requests.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,20 +155,35 @@ bool tool_wait_keeper(struct tool *t)
 	return true;
 }
 
+bool tool_hash_key(struct tool *t, struct siphash_key *key)
+{
+	if (tool_attach(t)) {
+		*key = t->segment.table.key;
+		return true;
+	}
+	const int fd = open("key", O_RDONLY | O_CLOEXEC);
+	const ssize_t n = fd < 0 ? -1 : read(fd, key, sizeof(*key));
+
+	if (fd >= 0)
+		close(fd);
+	if (n != (ssize_t)sizeof(*key))
+		tool_fail(EXIT_STORE, "cannot read state-dir/key: %s",
+			  n < 0 ? strerror(errno) : "it is cut short");
+	return n == (ssize_t)sizeof(*key);
+}
+
 int tool_forget(struct tool *t, const uint64_t *tags, size_t n, const char *note)
 {
 	const int64_t end = clock_mono_us() + FORGET_SECONDS * SECOND_US;
 	uint64_t id;
 
-	if (!tool_attach(t))
-		return tool_fail(EXIT_NO, "no gatepostd runs: there are no counters");
 	if (!tool_open_events(t))
 		return EXIT_STORE;
 	int rc = requests_put(&t->events, tags, n, note, &id);
 
 	if (rc)
 		return tool_fail(EXIT_STORE, "cannot ask the keeper: %s", store_error(rc));
-	while (requests_waiting(&t->events, id) == ANSWER_YES) {
+	while (tool_attach(t) && requests_waiting(&t->events, id) == ANSWER_YES) {
 		if (clock_mono_us() > end && requests_withdraw(&t->events, id) == 0)
 			return tool_fail(EXIT_NO, "the keeper does not answer: nothing changed");
 		pause_ms(POLL_MS);

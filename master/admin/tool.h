@@ -85,8 +85,10 @@ bool tool_attach(struct tool *t);
 /* With a running daemon: waits until the keeper has written what happened before now, 2 s at most.
  * False: it didn't, and what the events say may be behind. */
 bool tool_wait_keeper(struct tool *t);
-/* Has the keeper forget these keys of the counter table, and waits until it did.  EXIT_YES; else
- * said on stderr. */
+/* The key of the counters' tags.  False: said on stderr. */
+bool tool_hash_key(struct tool *t, struct siphash_key *key);
+/* Has the keeper forget these keys of the counter table, and waits until it did; where no daemon
+ * runs, the next one's does it at its start.  EXIT_YES; else said on stderr. */
 int tool_forget(struct tool *t, const uint64_t *tags, size_t n, const char *note);
 
 /* Who is at the keyboard: --by, SUDO_USER, or the login name. */

@@ -247,14 +247,20 @@ START_TEST(limits)
 }
 END_TEST
 
-static void block(const char *key, int64_t wall_us, int64_t until)
+static void block_by(const char *check, const char *key, int64_t wall_us, int64_t until)
 {
 	struct event e;
 
 	event_begin(&e, EVENT_BLOCK, wall_us);
+	event_text(&e, FIELD_check, text_of(check));
 	event_text(&e, FIELD_key, text_of(key));
 	event_int(&e, FIELD_until, until);
 	apply(&e);
+}
+
+static void block(const char *key, int64_t wall_us, int64_t until)
+{
+	block_by("auth-block", key, wall_us, until);
 }
 
 START_TEST(blocks)
@@ -267,8 +273,8 @@ START_TEST(blocks)
 	block("192.0.2.2", NOW, NOW + HOUR_US);
 	block("192.0.2.2", NOW + SECOND_US, NOW + 2 * HOUR_US);
 	block("192.0.2.3", NOW, NOW + HOUR_US);
-	ck_assert_int_eq(blocks_del(&st, LIT("192.0.2.3")), 0);
-	ck_assert_int_eq(blocks_del(&st, LIT("192.0.2.3")), MDB_NOTFOUND);
+	ck_assert_int_eq(blocks_del(&st, LIT("auth-block"), LIT("192.0.2.3")), 0);
+	ck_assert_int_eq(blocks_del(&st, LIT("auth-block"), LIT("192.0.2.3")), MDB_NOTFOUND);
 	ck_assert_int_eq(blocks_each(&st, NOW, list_noted, &b), 0);
 	ck_assert_str_eq(text, "192.0.2.1  1 @0\n192.0.2.2  2 @1\n");
 	b = buf_over(text, sizeof(text));
@@ -279,6 +285,29 @@ START_TEST(blocks)
 	b = buf_over(text, sizeof(text));
 	ck_assert_int_eq(blocks_each(&st, NOW, list_noted, &b), 0);
 	ck_assert_str_eq(text, "");
+}
+END_TEST
+
+START_TEST(two_blocks_of_one_client)
+{
+	const struct text who = LIT("192.0.2.1"), one = LIT("auth-block"),
+			  other = LIT("dictionary-attack");
+	char text[512];
+	struct buf b = buf_over(text, sizeof(text));
+
+	block_by("auth-block", "192.0.2.1", NOW, NOW + HOUR_US);
+	block_by("dictionary-attack", "192.0.2.1", NOW, NOW + 2 * HOUR_US);
+	ck_assert_int_eq(blocks_each(&st, NOW, list_noted, &b), 0);
+	ck_assert_str_eq(text, "192.0.2.1  1 @0\n192.0.2.1  1 @0\n");
+	ck_assert_int_eq(blocks_find(&st, one, who, NOW), ANSWER_YES);
+	ck_assert_int_eq(blocks_find(&st, one, who, NOW + HOUR_US), ANSWER_NO);
+	ck_assert_int_eq(blocks_find(&st, other, who, NOW + HOUR_US), ANSWER_YES);
+	ck_assert_int_eq(blocks_find(&st, one, LIT("192.0.2.2"), NOW), ANSWER_NO);
+	ck_assert_int_eq(blocks_del(&st, one, who), 0);
+	ck_assert_int_eq(blocks_find(&st, one, who, NOW), ANSWER_NO);
+	ck_assert_int_eq(blocks_find(&st, other, who, NOW), ANSWER_YES);
+	ck_assert_int_eq(journal_expire(&st, NOW + 2 * HOUR_US, 30, 100), 1);
+	ck_assert_int_eq(blocks_find(&st, other, who, NOW), ANSWER_NO);
 }
 END_TEST
 
@@ -295,7 +324,7 @@ START_TEST(long_keys_are_cut)
 	ck_assert_int_eq(limits_each(&st, list_noted, &b), 0);
 	ck_assert_int_eq(blocks_each(&st, NOW, list_noted, &b), 0);
 	ck_assert_uint_gt(b.n, 600);
-	ck_assert_int_eq(blocks_del(&st, text_of(key)), 0);
+	ck_assert_int_eq(blocks_del(&st, LIT("auth-block"), text_of(key)), 0);
 }
 END_TEST
 
@@ -338,6 +367,7 @@ int main(void)
 	tcase_add_test(tc, hits);
 	tcase_add_test(tc, limits);
 	tcase_add_test(tc, blocks);
+	tcase_add_test(tc, two_blocks_of_one_client);
 	tcase_add_test(tc, long_keys_are_cut);
 	tcase_add_test(tc, positions);
 	suite_add_tcase(s, tc);

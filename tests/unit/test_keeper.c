@@ -261,13 +261,14 @@ START_TEST(what_was_lifted_stays_lifted)
 	pid_t pid = start_keeper(&(struct start){0});
 
 	event_begin(&e, EVENT_BLOCK, clock_wall_us());
+	event_text(&e, FIELD_check, LIT("auth-block"));
 	event_text(&e, FIELD_key, LIT("192.0.2.1"));
 	event_int(&e, FIELD_until, clock_wall_us() + 3600 * SECOND_US);
 	push(2, &e);
 	wait_drained();
 	end_keeper(pid, SIGKILL);
 	open_events(&st, STORE_WRITE);
-	ck_assert_int_eq(blocks_del(&st, LIT("192.0.2.1")), 0);
+	ck_assert_int_eq(blocks_del(&st, LIT("auth-block"), LIT("192.0.2.1")), 0);
 	store_close(&st);
 	/* as if it had been killed between the commit and the release */
 	ring_release(&seg.rings[2], tail);
@@ -283,20 +284,77 @@ START_TEST(what_was_lifted_stays_lifted)
 }
 END_TEST
 
-START_TEST(another_segment_has_other_positions)
+/* A segment without any counters, as after a kill of all processes before the counters were saved.
+ */
+static void new_segment(void)
 {
 	static const struct siphash_key key = {1, 2};
+
+	segment_detach(&seg);
+	close(seg_fd);
+	moment();
+	seg_fd = segment_create(1024, RING_BYTES, &key, &seg);
+	ck_assert_int_ge(seg_fd, 0);
+}
+
+static void push_block(const char *who, uint64_t tag, uint64_t mark, int64_t until)
+{
+	struct event e;
+
+	event_begin(&e, EVENT_BLOCK, clock_wall_us());
+	event_text(&e, FIELD_check, LIT("auth-block"));
+	event_text(&e, FIELD_key, text_of(who));
+	event_int(&e, FIELD_tag, (int64_t)tag);
+	event_int(&e, FIELD_mark, (int64_t)mark);
+	event_int(&e, FIELD_until, until);
+	push(0, &e);
+}
+
+START_TEST(listed_blocks_are_in_force_after_a_restart)
+{
+	const int64_t now = clock_wall_us();
+	uint64_t tags[4];
+	pid_t pid = start_keeper(&(struct start){0});
+
+	for (unsigned i = 0; i < 4; i++)
+		tags[i] = table_tag(&seg.table, i == 3 ? TABLE_GCRA : TABLE_MARK, LIT("x"), &i,
+				    sizeof(i));
+	push_block("192.0.2.1", tags[0], 77, now + 3600 * SECOND_US);
+	push_block("192.0.2.2", tags[1], 78, now - 1);
+	push_block("192.0.2.3", tags[2], 0, now + 3600 * SECOND_US);
+	push_block("192.0.2.4", tags[3], 79, now + 3600 * SECOND_US);
+	wait_drained();
+	end_keeper(pid, SIGKILL);
+	new_segment();
+	pid = start_keeper(&(struct start){0});
+	push_incident(0, 1);
+	wait_drained();
+	ck_assert_uint_eq(table_mark_read(&seg.table, tags[0], clock_boot_us()), 77);
+	ck_assert_uint_eq(table_mark_read(&seg.table, tags[0], clock_boot_us() + 3700 * SECOND_US),
+			  0);
+	ck_assert_uint_eq(table_read(&seg.table, tags[1]), 0);
+	ck_assert_uint_eq(table_read(&seg.table, tags[2]), 0);
+	ck_assert_uint_eq(table_read(&seg.table, tags[3]), 0);
+	/* What is lifted then stays so, though its keeper be killed. */
+	table_forget(&seg.table, tags[0]);
+	end_keeper(pid, SIGKILL);
+	pid = start_keeper(&(struct start){0});
+	push_incident(0, 2);
+	wait_drained();
+	ck_assert_uint_eq(table_read(&seg.table, tags[0]), 0);
+	end_keeper(pid, SIGTERM);
+}
+END_TEST
+
+START_TEST(another_segment_has_other_positions)
+{
 	pid_t pid = start_keeper(&(struct start){0});
 
 	for (uint64_t id = 1; id <= 100; id++)
 		push_incident(0, id);
 	wait_drained();
 	end_keeper(pid, SIGTERM);
-	segment_detach(&seg);
-	close(seg_fd);
-	moment();
-	seg_fd = segment_create(1024, RING_BYTES, &key, &seg);
-	ck_assert_int_ge(seg_fd, 0);
+	new_segment();
 	pid = start_keeper(&(struct start){0});
 	for (uint64_t id = 101; id <= 300; id++)
 		push_incident(0, id);
@@ -483,6 +541,7 @@ int main(void)
 	tcase_add_test(tc, drains_and_logs);
 	tcase_add_test(tc, killed_and_started_again);
 	tcase_add_test(tc, what_was_lifted_stays_lifted);
+	tcase_add_test(tc, listed_blocks_are_in_force_after_a_restart);
 	tcase_add_test(tc, another_segment_has_other_positions);
 	tcase_add_test(tc, goes_on_without_a_store);
 	tcase_add_test(tc, full_behind_a_stuck_reader);
