@@ -11,7 +11,7 @@ PREFIX   ?= /usr/local
 SYSCONF  ?= /etc
 
 PKGS     := libconfuse lmdb openssl libidn2 libseccomp libcap libsystemd libpcre2-8 libcares ldns \
-            libarchive libgsasl libcrypt
+            libarchive libgsasl libcrypt opendkim
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
             -Wno-override-init -Wno-missing-field-initializers
 WERROR   ?= -Werror

@@ -35,11 +35,24 @@ const char *dkim_reason_text(enum dkim_reason r)
 	    [DKIM_REASON_KEY_SYNTAX] = "malformed key",
 	    [DKIM_REASON_KEY_LONG] = "key record too long",
 	    [DKIM_REASON_KEY_USE] = "key not for this use",
-	    [DKIM_REASON_MESSAGE] = "no single From field",
+	    [DKIM_REASON_MESSAGE] = "malformed message",
 	    [DKIM_REASON_NO_ANSWER] = "no answer from the DNS",
 	};
 
 	return texts[r];
+}
+
+enum dkim_code dkim_code_of(enum dkim_reason r)
+{
+	if (r <= DKIM_REASON_NO_SIGNATURE)
+		return r == DKIM_REASON_NONE ? DKIM_PASS : DKIM_NEUTRAL;
+	if (r <= DKIM_REASON_FUTURE)
+		return DKIM_FAIL;
+	if (r <= DKIM_REASON_PARTIAL)
+		return DKIM_POLICY;
+	if (r <= DKIM_REASON_ALGORITHM)
+		return DKIM_NEUTRAL;
+	return r < DKIM_REASON_NO_ANSWER ? DKIM_PERMERROR : DKIM_TEMPERROR;
 }
 
 const char *dkim_algorithm_name(enum dkim_algorithm a)

@@ -42,12 +42,13 @@ enum dkim_reason {
 	DKIM_REASON_KEY_SYNTAX,
 	DKIM_REASON_KEY_LONG, /* a record over 4 KB */
 	DKIM_REASON_KEY_USE,  /* it is not for such signatures: its h=, k=, s= or t=s */
-	DKIM_REASON_MESSAGE,  /* no message that could be verified: no From, or several */
+	DKIM_REASON_MESSAGE,  /* none that everybody reads alike: no From or several, NULs */
 	/* TEMPERROR */
 	DKIM_REASON_NO_ANSWER,
 	DKIM_REASONS
 };
 const char *dkim_reason_text(enum dkim_reason r); /* "body changed"; "" for NONE */
+enum dkim_code dkim_code_of(enum dkim_reason r);
 
 enum dkim_algorithm {
 	DKIM_ALGORITHM_UNKNOWN,
@@ -73,6 +74,7 @@ struct dkim_signature {
 	enum dkim_algorithm algorithm;
 	unsigned key_bits; /* 0: not known */
 	bool testing;      /* t=y in the key: a failure is as good as no signature */
+	bool partial;      /* l= ends before the body does */
 	/* d=, lower case, A-labels; empty: it has none, or not a domain name. */
 	struct text domain;
 	/* s=, the same; i=, printable ASCII without blanks, '"' and '\\', "" or "x@y" or "@y" with

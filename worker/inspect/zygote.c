@@ -4,6 +4,7 @@
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
 #include "worker/inspect/archive.h"
+#include "worker/inspect/dkim.h"
 #include "worker/inspect/inspector.h"
 #include "worker/inspect/jail.h"
 #include "worker/inspect/question.h"
@@ -427,6 +428,14 @@ static int enter_jail(const struct zygote *z)
 	return 1;
 }
 
+/* Files are read for the last time, and libraries loaded what they load at their first use. */
+static void prepare(void)
+{
+	archives_prepare();
+	if (!dkim_prepare())
+		log_error("libopendkim does not verify what it must: DKIM stays undecided");
+}
+
 int zygote_run(const struct zygote_options *o)
 {
 	static struct zygote z;
@@ -438,7 +447,7 @@ int zygote_run(const struct zygote_options *o)
 		return 1;
 	}
 	if (!o->scan)
-		archives_prepare();
+		prepare();
 	status = o->scan ? enter_with_engine(&z, o->scan) : enter_jail(&z);
 	if (status == 0)
 		serve(&z);
