@@ -63,6 +63,16 @@ static const struct settings *domain_settings(struct loading *l, const struct ra
 	return own ? own : &l->config->base;
 }
 
+/* What no client could do. */
+static void check_tls(struct loading *l, const struct raw_section *s, const struct domain *d)
+{
+	if (d->set.tls == DOMAIN_TLS_REQUIRED && l->config->certificate_count == 0)
+		config_mistake(l, raw_line(s, "tls"),
+			       "domain \"%.*s\": tls: there is no certificate \"NAME\" { chain = "
+			       "\"FILE\" key = \"FILE\" }",
+			       TEXT(s->title));
+}
+
 static int compare_domains(const void *a, const void *b)
 {
 	const struct domain *x = a, *y = b;
@@ -145,6 +155,7 @@ void config_resolve_domains(struct loading *l)
 		d->set.name = s->title;
 		d->route = domain_route(l, s, d);
 		d->settings = domain_settings(l, s);
+		check_tls(l, s, d);
 		c->domain_count++;
 	}
 	qsort(c->domains, c->domain_count, sizeof(*c->domains), compare_domains);

@@ -90,6 +90,34 @@ START_TEST(banned_recipient)
 }
 END_TEST
 
+START_TEST(tls_required)
+{
+	struct net net = {0};
+
+	f.domains[0].set.tls = DOMAIN_TLS_REQUIRED;
+	ck_said(to("x@example.net"), "530 5.7.0 TLS is required");
+	/* The way to tell us that TLS can't be had. */
+	ck_said(to("postmaster@example.net"), "pass");
+	fixture_connect(&f, "198.51.100.7");
+	f.s.tls = true;
+	fixture_helo(&f, "mx.example.org");
+	fixture_mail(&f, "a@example.org");
+	ck_said(fixture_rcpt(&f, "x@example.net"), "pass");
+	table_exempt(&f.world, "tls-required", LIST_CLIENT, "198.51.100.7");
+	ck_said(to("x@example.net"), "pass");
+	ck_said(fixture_send(&f, "198.51.100.8", "x@example.net"), "530 5.7.0 TLS is required");
+	f.domains[0].set.tls = DOMAIN_TLS_OFFERED;
+	ck_said(fixture_send(&f, "198.51.100.8", "x@example.net"), "pass");
+
+	net_parse(LIT("198.51.100.8/31"), &net);
+	f.config.base.tls_required.clients = (struct net_list){&net, 1};
+	ck_said(fixture_send(&f, "198.51.100.9", "x@example.net"), "530 5.7.0 TLS is required");
+	ck_said(fixture_send(&f, "198.51.100.10", "x@example.net"), "pass");
+	f.config.base.tls_required.mode = MODE_MONITOR;
+	ck_said(fixture_send(&f, "198.51.100.9", "x@example.net"), "pass");
+}
+END_TEST
+
 static void bounce(void)
 {
 	fixture_connect(&f, "198.51.100.7");
@@ -252,6 +280,7 @@ int main(void)
 	tcase_add_test(tc, relay_knows_no_mode_and_no_exemption);
 	tcase_add_test(tc, restricted_recipient);
 	tcase_add_test(tc, banned_recipient);
+	tcase_add_test(tc, tls_required);
 	tcase_add_test(tc, bounce_recipients);
 	tcase_add_test(tc, bounce_recipients_at_data);
 	tcase_add_test(tc, bounce_recipients_monitored);
