@@ -5,6 +5,7 @@
 #ifndef MASTER_MASTER_H
 #define MASTER_MASTER_H
 
+#include "master/certificate_watch.h"
 #include "master/child.h"
 #include "master/listeners.h"
 #include "master/scanners.h"
@@ -47,6 +48,7 @@ struct master {
 	 * ours, so that what is queued outlives zygote and workers. */
 	int inspect_pair[2];
 	struct scanners scanners;
+	struct certificate_watch certificates;
 	bool reload_wanted;
 	bool stopping;
 	int64_t

@@ -199,6 +199,7 @@ void supervise_tick(struct master *m)
 {
 	tickets_rotate(&m->segment.header->tickets, clock_boot_us(),
 		       m->current->config->global.ticket_life);
+	certificates_tick(m);
 	tend(m->current);
 	tend(m->next);
 	tend(m->old);

@@ -20,7 +20,7 @@
 
 /* Raised at every change of a struct that stands in the segment (a new metric is noticed without).
  */
-#define SEGMENT_LAYOUT 4
+#define SEGMENT_LAYOUT 5
 /* Two generations of at most 64 workers, and the keeper and its like. */
 #define SEGMENT_PROCESSES            144
 #define SEGMENT_WORKERS_MAX          64
@@ -95,12 +95,24 @@ struct antivirus_note {
 	    failed_wall_us; /* a newer database that can't be used is there, since; 0: none */
 };
 
-/* What the master knows of the certificates in force. */
+/* What the master knows of the certificates in force, and which of them are in want of somebody.
+ * The list is written before its length; who reads it while it changes may see a name that is cut.
+ */
+enum certificate_alarm { CERTIFICATE_EXPIRING, CERTIFICATE_OUTDATED };
+
+#define CERTIFICATE_ALARMS 32
+struct certificate_alarm_note {
+	char name[80]; /* "certificate mx1.example.net" */
+	_Atomic uint32_t what;
+	_Atomic int64_t ends_wall_s;
+};
+
 struct certificate_note {
-	_Atomic uint32_t count;    /* 0: none are configured, and the rest says nothing */
-	_Atomic uint32_t expiring; /* how many expire soon, or have expired */
-	_Atomic uint32_t outdated; /* how many have a newer file than what is in force */
-	_Atomic int64_t first_expiry_wall_s;
+	_Atomic uint32_t count;              /* of certificates */
+	_Atomic uint32_t expiring, outdated; /* of these: end soon or have; have a newer file */
+	_Atomic uint32_t alarm_count;
+	_Atomic int64_t first_ends_wall_s;
+	struct certificate_alarm_note alarms[CERTIFICATE_ALARMS];
 };
 
 struct segment_header {

@@ -1,6 +1,7 @@
 /* gatepost status: the process tree, sessions, sums.  Exit status 1 if no daemon runs. */
 #include "master/admin/output.h"
 #include "master/admin/status_antivirus.h"
+#include "master/admin/status_certificates.h"
 #include "master/admin/status_lists.h"
 #include "master/admin/status_refused.h"
 #include "master/admin/tool.h"
@@ -159,6 +160,8 @@ static void print_json(const struct tool *t, const struct refused_by *refused, i
 	lists_print(t);
 	fputs(",\n \"antivirus\": ", stdout);
 	antivirus_print(t);
+	fputs(",\n \"certificates\": ", stdout);
+	certificates_print(t);
 	fputs(",\n \"processes\": ", stdout);
 	print_processes(s, up_us, true);
 	puts("}");
@@ -263,6 +266,7 @@ static int status_show(struct tool *t, int argc, char **argv)
 	refused_print(&refused);
 	antivirus_print(t);
 	lists_print(t);
+	certificates_print(t);
 	return EXIT_YES;
 }
 
