@@ -35,7 +35,8 @@ struct text archives_file_name(const struct archives_file *f)
 
 bool archives_named(struct text name)
 {
-	static const char *const names[] = {"zip", "zipx", "jar", "lzma", "tlz"};
+	static const char *const names[] = {"zip", "zipx", "jar", "lzma", "tlz",
+					    "rar", "cbr",  "7z",  "cab"};
 	struct extension readings[EXTENSION_READINGS];
 	const size_t n = extensions_of(name, readings);
 

@@ -17,8 +17,8 @@ struct archives_part {
 /* The most of them that one question may have; more are ARCHIVES_LIMIT_PARTS without asking. */
 enum { ARCHIVES_PARTS_MAX = 8192 };
 
-/* By its name (UTF-8, in any reading) an archive whose first bytes need not show it: a zip may have
- * anything before it, lzma alone has no magic number. */
+/* By its name (UTF-8, in any reading) an archive whose first bytes need not show it: a zip, a
+ * rar, a 7z and a cab may have anything before them, lzma alone has no magic number. */
 bool archives_named(struct text name);
 
 struct archives_bounds {

@@ -241,6 +241,18 @@ def plain_ones():
     sample("prefix.zip", b"\xff\xd8\xff\xe0 a picture " * 40 + make_zip(FILES), *FOUND)
 
 
+def hidden_ones():
+    """Behind a picture, or in a file of a zip that is named like one."""
+    picture = b"GIF89a" + bytes(range(256)) * 40
+    sample("prefix.rar", picture + rar4(RAW), "k pe evil.exe", "f note.txt", "s read", "c")
+    sample("prefix5.rar", picture + rar5(RAW), *FOUND)
+    sample("prefix.7z", picture + by_tool("prefix.7z", "7z", "a", "-bd", "-t7z", "@"), *FOUND)
+    sample("prefix.cab", picture + cab(RAW[:2]), "k pe evil.exe", "f note.txt", "s read", "c")
+    sample("sealed-prefix.rar", picture + rar5([], sealed=True), "s sealed", "s encrypted")
+    sample("prefix-in.zip", make_zip([("holiday.rar", picture + rar5(RAW))]), "k pe holiday.rar/evil.exe", "c")
+    sample("no.rar", picture + TEXT, "n read", "n unreadable", "o", "c")
+
+
 def gzip_named(name, data):
     out = io.BytesIO()
     with gzip.GzipFile(name, "wb", fileobj=out) as f:
@@ -369,6 +381,7 @@ def encoded_ones():
 
 
 plain_ones()
+hidden_ones()
 encrypted_ones()
 two_readings()
 in_each_other()

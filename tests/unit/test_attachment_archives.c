@@ -99,9 +99,12 @@ START_TEST(nothing_is_asked_without_an_archive)
 	names[1].t = LIT("box.ZIP. ");
 	ck_assert_int_eq(judge().outcome, OUTCOME_PASS);
 	ck_assert_uint_eq(f.world.archives_asked, 1);
+	names[1].t = LIT("holiday.rar");
+	judge();
+	ck_assert_uint_eq(f.world.archives_asked, 2);
 	options()->archives = MODE_OFF;
 	judge();
-	ck_assert_uint_eq(f.world.archives_asked, 1);
+	ck_assert_uint_eq(f.world.archives_asked, 2);
 }
 END_TEST
 

@@ -28,6 +28,28 @@ bool archive_marks_nested(uint64_t kinds, struct text name)
 	return archive_marks_is_archive(kinds) || archives_named(name);
 }
 
+size_t archive_marks_hidden(const unsigned char *p, size_t n)
+{
+	static const struct text marks[] = {
+	    LIT("Rar!\x1a\x07\0"),
+	    LIT("Rar!\x1a\x07\x01\0"),
+	    LIT("7z\xbc\xaf\x27\x1c"),
+	    LIT("MSCF\0\0\0\0"),
+	};
+	/* So far they look: what unpacks itself has a program before it. */
+	enum { FAR = 4 << 20 };
+	size_t first = n;
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		const unsigned char *at =
+		    memmem(p, first < FAR ? first : FAR, marks[i].p, marks[i].n);
+
+		if (at)
+			first = (size_t)(at - p);
+	}
+	return first;
+}
+
 /* A number of rar 5: seven bits a byte, the last without the eighth. */
 static size_t skip_number(const unsigned char *p, size_t n, size_t at)
 {
