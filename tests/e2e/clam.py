@@ -132,6 +132,21 @@ def many(n):
     return out.getvalue()
 
 
+def yenc(data):
+    """As news readers write it."""
+    lines = b"".join(b"=%c" % ((c + 106) & 255) if (c + 42) & 255 in b"\0\r\n=." else b"%c" % ((c + 42) & 255) for c in data)
+    return b"=ybegin line=128 size=%d name=x.bin\r\n" % len(data) + lines + b"\r\n=yend size=%d\r\n" % len(data)
+
+
+def signed(content, size=1000):
+    """Opaque S/MIME: a content in pieces, in the signature of nobody."""
+    oid = bytes.fromhex("06092a864886f70d0107")
+    pieces = b"".join(b"\x04\x82" + struct.pack(">H", len(content[i:i + size])) + content[i:i + size]
+                      for i in range(0, len(content), size))
+    return (b"\x30\x80" + oid + b"\2\xa0\x80\x30\x80\2\1\1\x31\0\x30\x80" + oid + b"\1\xa0\x80\x24\x80" + pieces +
+            b"\0" * 6 + b"\x31\0" + b"\0" * 6)
+
+
 def two(first, second):
     """Two attachments."""
     parts = b"".join(b"--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
@@ -157,6 +172,12 @@ CARRIERS = {
     "uuencode": lambda: HEAD + b"\r\n" + uuencoded(EICAR),
     "forwarded": lambda: nested(EICAR, 1),
     "forwarded three times": lambda: nested(EICAR, 3),
+    "yEnc": lambda: HEAD + b"\r\nSee:\r\n" + yenc(EICAR),
+    "yEnc of a zip": lambda: HEAD + b"\r\nSee:\r\n" + yenc(zipped(EICAR)),
+    "signed": lambda: mail(encoded(signed(mail(encoded(EICAR), head=b""))), "application/pkcs7-mime; smime-type=signed-data"),
+    "signed, an attachment of several": lambda: attached(signed(attached(zipped(EICAR))), "smime.p7m"),
+    "signed file": lambda: attached(signed(EICAR), "x.com.p7m"),
+    "signed twice": lambda: attached(signed(attached(signed(attached(EICAR)), "smime.p7m")), "smime.p7m"),
     "zip": lambda: attached(zipped(EICAR)),
     "zip, stored": lambda: attached(zipped(EICAR, method=zipfile.ZIP_STORED)),
     "zip, bzip2": lambda: attached(zipped(EICAR, method=zipfile.ZIP_BZIP2)),

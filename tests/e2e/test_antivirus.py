@@ -118,8 +118,8 @@ def test_every_message_that_is_taken_is_scanned_whole(start, tmp_path):
 
 
 def test_a_large_message(scanner):
-    """In a file by now: EICAR behind 12 MB."""
-    filler = os.urandom(1 << 20) * 12
+    """In a file by now: EICAR behind 4 MB."""
+    filler = os.urandom(1 << 20) * 4
     assert send(scanner, two(filler, EICAR)).startswith(VIRUS)
     assert send(scanner, attached(filler)).startswith("250 ")
 

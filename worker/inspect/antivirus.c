@@ -2,6 +2,7 @@
 #include "worker/inspect/antivirus.h"
 
 #include "worker/inspect/engine.h"
+#include "worker/inspect/hidden.h"
 #include "worker/inspect/scratch.h"
 
 #include <errno.h>
@@ -96,10 +97,13 @@ static void scan(const struct question *q, uint64_t size, struct arena *a, struc
 		return;
 	}
 	memcpy(message, prefix, before);
-	if (read_whole(q->message_fd, message + before, size))
+	if (read_whole(q->message_fd, message + before, size)) {
 		engine_scan(message, before + size, a, r);
-	else
+		if (r->code == SCAN_DONE)
+			hidden_scan(message + before, size, engine_max_size(), a, r);
+	} else {
 		r->reason = LIT("the message can't be read");
+	}
 	free(message);
 	if (size > LARGE_BYTES)
 		malloc_trim(0);

@@ -22,9 +22,15 @@ bool archive_parts_open(struct archive_parts *parts, int fd, const struct archiv
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		return false;
-	parts->message = p;
-	parts->size = (size_t)st.st_size;
+	archive_parts_over(parts, p, (size_t)st.st_size, rq);
+	parts->mapped = true;
 	return true;
+}
+
+void archive_parts_over(struct archive_parts *parts, const unsigned char *message, size_t size,
+			const struct archives_request *rq)
+{
+	*parts = (struct archive_parts){.rq = rq, .message = message, .size = size};
 }
 
 /* Forgets the bodies from `depth` on. */
@@ -37,7 +43,7 @@ static void drop(struct archive_parts *parts, size_t depth)
 void archive_parts_close(struct archive_parts *parts)
 {
 	drop(parts, 0);
-	if (parts->message)
+	if (parts->mapped)
 		munmap((void *)parts->message, parts->size);
 }
 

@@ -21,6 +21,7 @@ struct archive_parts {
 	const struct archives_request *rq;
 	const unsigned char *message;
 	size_t size;
+	bool mapped;
 	uint64_t decoded; /* bytes, of all: what is decoded is bounded by the request's bytes */
 	struct archive_body bodies[ARCHIVE_PARTS_NESTED]; /* outermost first */
 	size_t depth;
@@ -28,6 +29,9 @@ struct archive_parts {
 
 /* Maps the message.  False: it can't be. */
 bool archive_parts_open(struct archive_parts *parts, int fd, const struct archives_request *rq);
+/* The same with a message that is in memory, where it stays. */
+void archive_parts_over(struct archive_parts *parts, const unsigned char *message, size_t size,
+			const struct archives_request *rq);
 void archive_parts_close(struct archive_parts *parts);
 
 /* One way to read a part: an encoding for each container that it stands in, and its own. */
