@@ -2,6 +2,7 @@
  * or full (world_faulty.h): what must hold of every answer, whatever happens.
  *
  * A failure names its seed; SIMULATION_SEED=n runs that one world alone. */
+#include "policy/auth.h"
 #include "policy/dnsbl.h"
 #include "policy/engine.h"
 #include "policy/patterns.h"
@@ -28,6 +29,8 @@ struct server {
 	struct rate_list lists[LIMITS];
 	struct dnsbl dnsbls[3];
 	struct dnsbl_code code;
+	struct auth_network office;
+	struct net office_net;
 	struct text spf_refused[3];
 	struct pattern_list *patterns;
 	bool inside; /* a session runs while another one waits for its hop */
@@ -231,6 +234,7 @@ static void connects(struct play *p)
 	    .client_text = text_of(client),
 	    .own = faulty_chance(&v->world, 40),
 	    .early_talker = faulty_chance(&v->world, 40),
+	    .under_stress = faulty_chance(&v->world, 40),
 	    .host = text_of(ONE_OF(v, hosts)),
 	    .login = faulty_chance(&v->world, 40) ? LIT("user17") : LIT(""),
 	    .id = "s1",
@@ -382,11 +386,58 @@ static void says_hello(struct play *p)
 		engine_helo(&p->s);
 }
 
+/* One AUTH: what it may come to.  False: the session ends here. */
+static bool says_auth(struct play *p)
+{
+	static const char *const secrets[] = {"", "", "one", "two", "three", "four", "five"};
+	static const char *const logins[] = {"user17", "USER17", "ann@example.net", "x\xff%s%n"};
+	struct server *v = p->server;
+	const unsigned attempts = p->s.auth_attempts;
+	const struct text login = text_of(ONE_OF(v, logins));
+	struct auth_effect effect;
+	struct decision d;
+
+	begin_step(p);
+	d = engine_auth(&p->s);
+	if (!text_empty(p->s.login)) {
+		HOLDS(p, d.refused && d.reply == REPLY_AUTH_ONCE && d.code == 503 && !d.close);
+		return true;
+	}
+	judge(p, &d, PHASE_AUTH, false);
+	if (d.refused)
+		return !d.close;
+	/* It may break off, and nobody judges it then. */
+	if (faulty_chance(&v->world, 40))
+		return true;
+	if (faulty_chance(&v->world, 60)) {
+		effect = auth_succeeded(&p->s, login);
+		p->s.login = arena_text(&p->arena, login);
+		p->s.own = true;
+	} else {
+		effect = auth_failed(&p->s, login, text_of(ONE_OF(v, secrets)));
+		HOLDS(p, effect.delay_us >= v->config.auth.delay);
+	}
+	HOLDS(p, p->s.auth_attempts == attempts + 1);
+	HOLDS(p, effect.delay_us >= 0 && effect.delay_us <= v->config.auth.delay_max);
+	faulty_note(&v->world, effect.facts.p, effect.facts.n);
+	return true;
+}
+
+static bool says_auths(struct play *p)
+{
+	for (uint64_t n = below(p->server, 5); n > 0; n--) {
+		if (!says_auth(p))
+			return false;
+	}
+	return true;
+}
+
 /* The lists may be away from its first to its last word, or its client be surely exempt. */
 static void draw_fortune(struct play *p)
 {
-	static const char *const checks[] = {"*",       "banned-client",     "rate-limit",
-					     "helo-ip", "bounce-recipients", "recipient-verify"};
+	static const char *const checks[] = {"*",         "banned-client",     "rate-limit",
+					     "helo-ip",   "bounce-recipients", "recipient-verify",
+					     "auth-block"};
 	struct server *v = p->server;
 
 	p->away = faulty_chance(&v->world, 64);
@@ -414,9 +465,11 @@ static void run_session(struct server *v)
 	if (!d.refused) {
 		if (!faulty_chance(&v->world, 16))
 			says_hello(&p);
-		for (uint64_t n = below(v, 5); n > 0 && transacts(&p); n--) {
+		for (uint64_t n = below(v, 5); n > 0; n--) {
 			if (faulty_chance(&v->world, 16))
 				says_hello(&p);
+			if ((faulty_chance(&v->world, 80) && !says_auths(&p)) || !transacts(&p))
+				break;
 		}
 	}
 	arena_reset(&p.tx.arena);
@@ -539,6 +592,25 @@ static void draw_domains(struct server *v)
 	v->config.relay_route = below(v, 2) ? &v->routes[0] : NULL;
 }
 
+static void draw_auth(struct server *v)
+{
+	struct auth_settings *a = &v->config.auth;
+
+	a->attempts = 1 + (int64_t)below(v, 4);
+	a->failures =
+	    (struct rate){1 + below(v, 8), INT64_C(60000000) * (1 + (int64_t)below(v, 20))};
+	a->block = INT64_C(60000000);
+	a->block_max = a->block << below(v, 5);
+	a->delay = (int64_t)below(v, 2) * 1000000;
+	a->delay_max = a->delay * (1 + (int64_t)below(v, 20));
+	v->listener.set.auth = (int)below(v, 3);
+	v->office.set.failures = (struct rate){1 + below(v, 8), INT64_C(60000000)};
+	v->office.set.networks = (struct net_list){&v->office_net, 1};
+	ck_assert(net_parse(LIT("198.51.100.0/24"), &v->office_net));
+	v->config.auth_networks = &v->office;
+	v->config.auth_network_count = below(v, 2);
+}
+
 static void draw_dnsbls(struct server *v)
 {
 	static const char *const zones[] = {"bl.example", "wl.example", "dom.example"};
@@ -611,6 +683,7 @@ static void draw_server(struct server *v, uint64_t seed)
 	draw_domains(v);
 	draw_limits(v);
 	draw_dnsbls(v);
+	draw_auth(v);
 	draw_faults(v);
 }
 
