@@ -1,6 +1,7 @@
 /* Starting a child, and being one. */
 #include "master/child.h"
 
+#include "master/auth.h"
 #include "master/keeper.h"
 #include "policy/config.h"
 #include "shm/base/clock.h"
@@ -32,8 +33,8 @@ static bool place_descriptors(const struct child_resources *r)
 {
 	const int above = CHILD_FD_LISTEN + (int)r->listen_count;
 	enum { FIXED = CHILD_FD_LISTEN - CHILD_FD_CONFIG };
-	int fixed[FIXED] = {r->config_fd,  r->segment_fd, r->lifeline_read_fd,
-			    r->inspect_fd, r->scan_fd,    r->keys_fd};
+	int fixed[FIXED] = {r->config_fd, r->segment_fd, r->lifeline_read_fd, r->inspect_fd,
+			    r->scan_fd,   r->auth_fd,    r->keys_fd};
 	for (int i = 0; i < FIXED; i++)
 		if (fixed[i] >= 0 && (fixed[i] = fcntl(fixed[i], F_DUPFD_CLOEXEC, above)) < 0)
 			return false;
@@ -126,6 +127,7 @@ static int worker_child(struct config *config, unsigned process, unsigned index,
 	    .lifeline_fd = CHILD_FD_LIFELINE,
 	    .inspect_fd = CHILD_FD_INSPECT,
 	    .scan_fd = CHILD_FD_SCAN,
+	    .auth_fd = CHILD_FD_AUTH,
 	    .keys_fd = CHILD_FD_KEYS,
 	};
 	int status = worker_main(&start);
@@ -192,7 +194,8 @@ static int antivirus_child(struct config *config, unsigned index)
 
 static enum role role_named(const char *name)
 {
-	static const enum role roles[] = {ROLE_WORKER, ROLE_KEEPER, ROLE_ZYGOTE, ROLE_ANTIVIRUS};
+	static const enum role roles[] = {ROLE_WORKER, ROLE_KEEPER, ROLE_ZYGOTE, ROLE_ANTIVIRUS,
+					  ROLE_AUTH};
 	for (unsigned i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		if (strcmp(name, role_name(roles[i])) == 0)
 			return roles[i];
@@ -226,6 +229,9 @@ int child_main(int argc, char **argv)
 		return antivirus_child(config, self.index);
 	case ROLE_WORKER:
 		status = worker_child(config, process, self.index, generation, listeners);
+		break;
+	case ROLE_AUTH:
+		status = auth_main(config, CHILD_FD_SEGMENT, CHILD_FD_AUTH, CHILD_FD_LIFELINE);
 		break;
 	default:
 		status = keeper_main(config, process, CHILD_FD_SEGMENT, CHILD_FD_LIFELINE);

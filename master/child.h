@@ -7,10 +7,11 @@
 
 enum child_fd {
 	CHILD_FD_CONFIG = 3, /* the sealed bundle */
-	CHILD_FD_SEGMENT,    /* a zygote has its status page here, and never the segment */
+	CHILD_FD_SEGMENT,    /* zygotes and auth have their pages here, and never the segment */
 	CHILD_FD_LIFELINE, /* read end of a pipe that only the master can write: EOF is its death */
 	CHILD_FD_INSPECT,  /* workers: the end that asks; a zygote: the one that serves */
 	CHILD_FD_SCAN,     /* workers: where the anti-virus inspectors are asked */
+	CHILD_FD_AUTH,     /* workers: the end that asks; auth: the one that serves */
 	CHILD_FD_KEYS,     /* workers: certificates and their keys, sealed */
 	CHILD_FD_LISTEN,   /* the first of the listening sockets */
 };
@@ -31,11 +32,12 @@ struct child {
 
 struct child_resources {
 	struct segment *segment;
-	int segment_fd; /* of the zygote: its status page */
+	int segment_fd; /* of zygotes and auth: their pages */
 	int config_fd;
 	int lifeline_read_fd;
 	int inspect_fd;        /* -1: none */
 	int scan_fd;           /* -1: none */
+	int auth_fd;           /* -1: none */
 	int keys_fd;           /* workers only; -1: none */
 	const int *listen_fds; /* workers only */
 	size_t listen_count;

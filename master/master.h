@@ -11,6 +11,7 @@
 #include "master/scanners.h"
 #include "master/state_dir.h"
 #include "master/version.h"
+#include "worker/auth/serve.h"
 
 /* The workers of one configuration. */
 struct generation {
@@ -49,6 +50,11 @@ struct master {
 	int inspect_pair[2];
 	struct scanners scanners;
 	struct certificate_watch certificates;
+	/* Logins, where the users are our own: workers ask on [0], the auth process serves [1]. */
+	struct child auth;
+	struct auth_page *auth_page; /* shared with it, and its descriptor */
+	int auth_page_fd;
+	int auth_pair[2];
 	bool reload_wanted;
 	bool stopping;
 	int64_t
@@ -84,6 +90,9 @@ void supervise_reap(struct master *m);
 void supervise_tick(struct master *m);
 /* Starts the children whose back-off is over. */
 void supervise_restart(struct master *m);
+/* Starts the auth process if the configuration in force wants one and none runs; ends one that it
+ * doesn't want. */
+void supervise_auth(struct master *m);
 void supervise_start_child(struct master *m, struct child *c, const struct generation *g);
 
 /* --- build_id.c: the ELF build id in hex, "" if there is none. */

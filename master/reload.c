@@ -93,6 +93,7 @@ void reload_continue(struct master *m)
 	/* So does the zygote; what is asked meanwhile waits in the queue. */
 	if (m->zygote.pid != 0)
 		kill(m->zygote.pid, SIGTERM);
+	supervise_auth(m);
 	log_info("generation %u is in force, %zu workers; generation %u drains", m->current->number,
 		 m->current->worker_count, m->old->number);
 	sd_notify(0, "READY=1");

@@ -63,13 +63,20 @@ static bool open_inspect_pair(struct master *m)
 	return m->zygote_status_fd >= 0;
 }
 
+static bool open_auth_pair(struct master *m)
+{
+	m->auth_page_fd = auth_page_create(&m->auth_page);
+	return m->auth_page_fd >= 0 &&
+	       socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, m->auth_pair) == 0;
+}
+
 static bool prepare(struct master *m, const struct config *config)
 {
 	char message[640];
 	struct buf err = buf_over(message, sizeof(message));
 	raise_descriptor_limit();
 	if (!open_signals(m) || pipe2(m->lifeline, O_CLOEXEC) != 0 || !open_inspect_pair(m) ||
-	    !scanners_open(&m->scanners)) {
+	    !scanners_open(&m->scanners) || !open_auth_pair(m)) {
 		log_error("cannot start: %m");
 		return false;
 	}
@@ -130,7 +137,8 @@ static bool finished(struct master *m)
 	if (!m->stopping || m->old || !generation_gone(m->current) ||
 	    (m->next && !generation_gone(m->next)))
 		return false;
-	if (m->keeper.pid == 0 && m->zygote.pid == 0 && scanners_gone(&m->scanners))
+	if (m->keeper.pid == 0 && m->zygote.pid == 0 && m->auth.pid == 0 &&
+	    scanners_gone(&m->scanners))
 		return true;
 	if (!told_to_end)
 		scanners_stop(&m->scanners);
@@ -138,6 +146,8 @@ static bool finished(struct master *m)
 		kill(m->keeper.pid, SIGTERM);
 	if (!told_to_end && m->zygote.pid != 0)
 		kill(m->zygote.pid, SIGTERM);
+	if (!told_to_end && m->auth.pid != 0)
+		kill(m->auth.pid, SIGTERM);
 	told_to_end = true;
 	return false;
 }
@@ -176,7 +186,8 @@ static bool restart_pending(const struct master *m)
 	for (size_t i = 0; i < m->current->worker_count; i++)
 		if (m->current->workers[i].restart_at_mono_us != 0)
 			return true;
-	return m->keeper.restart_at_mono_us != 0 || m->zygote.restart_at_mono_us != 0;
+	return m->keeper.restart_at_mono_us != 0 || m->zygote.restart_at_mono_us != 0 ||
+	       m->auth.restart_at_mono_us != 0;
 }
 
 static void supervise(struct master *m)
@@ -223,6 +234,8 @@ int master_run(struct master *m, struct config *config, int bundle_fd)
 	supervise_start_child(m, &m->keeper, m->current);
 	m->zygote = (struct child){.role = ROLE_ZYGOTE, .generation = m->current->number};
 	supervise_start_child(m, &m->zygote, m->current);
+	m->auth = (struct child){.role = ROLE_AUTH, .generation = m->current->number};
+	supervise_auth(m);
 	m->workers_due_mono_us = clock_mono_us() + KEEPER_FIRST_US;
 	supervise(m);
 	unlinkat(m->state_dir.fd, "control", 0);

@@ -22,17 +22,21 @@
 void supervise_start_child(struct master *m, struct child *c, const struct generation *g)
 {
 	const bool worker = c->role == ROLE_WORKER, zygote = c->role == ROLE_ZYGOTE;
-	const bool scanner = c->role == ROLE_ANTIVIRUS;
+	const bool scanner = c->role == ROLE_ANTIVIRUS, auth = c->role == ROLE_AUTH;
 	const struct child_resources r = {
 	    .segment = &m->segment,
 	    .segment_fd = zygote    ? m->zygote_status_fd
 			  : scanner ? m->scanners.all[c->index].page_fd
+			  : auth    ? m->auth_page_fd
 				    : m->segment_fd,
 	    .inspect_fd = worker    ? m->inspect_pair[0]
 			  : zygote  ? m->inspect_pair[1]
 			  : scanner ? m->scanners.pair[1]
 				    : -1,
 	    .scan_fd = worker ? m->scanners.pair[0] : -1,
+	    .auth_fd = worker ? m->auth_pair[0]
+		       : auth ? m->auth_pair[1]
+			      : -1,
 	    .keys_fd = worker ? g->keys_fd : -1,
 	    .config_fd = g->bundle_fd,
 	    .lifeline_read_fd = m->lifeline[0],
@@ -64,6 +68,8 @@ static struct child *find_child(struct master *m, pid_t pid, struct generation *
 	*g = m->current;
 	if (m->zygote.pid == pid)
 		return &m->zygote;
+	if (m->auth.pid == pid)
+		return &m->auth;
 	return m->keeper.pid == pid ? &m->keeper : scanners_find(&m->scanners, pid);
 }
 
@@ -94,7 +100,7 @@ static void say_death(const struct child *c, int status, unsigned sessions, bool
 static void bury(struct master *m, struct child *c, struct generation *g, int status)
 {
 	const int64_t now = clock_mono_us();
-	/* Keeper and zygote end with status 0 when a reload told them to: they start again at
+	/* Keeper, zygote and auth end with status 0 when a reload told them to: they start again at
 	 * once. */
 	const bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	const bool expected = m->stopping || (c->role == ROLE_WORKER ? g->draining : clean);
@@ -122,6 +128,8 @@ static void bury(struct master *m, struct child *c, struct generation *g, int st
 	c->quick_deaths = quick ? c->quick_deaths + 1 : 0;
 	c->restarts += expected ? 0 : 1;
 	c->restart_at_mono_us = expected ? now : now + back_off(c);
+	if (c->role == ROLE_AUTH && !config_wants_users(m->current->config))
+		c->restart_at_mono_us = 0;
 }
 
 void supervise_reap(struct master *m)
@@ -185,13 +193,26 @@ void supervise_restart(struct master *m)
 		restart_if_due(m, &g->workers[i], g);
 	restart_if_due(m, &m->keeper, g);
 	restart_if_due(m, &m->zygote, g);
+	restart_if_due(m, &m->auth, g);
 }
 
-/* It has no segment to write into. */
-static void check_zygote(struct child *c, const struct zygote_status *page, unsigned ticks_max)
+/* A reload leaves it alone, with the logins that are under way: all that it knows of the
+ * configuration can't change while we run. */
+void supervise_auth(struct master *m)
+{
+	const bool wanted = config_wants_users(m->current->config);
+
+	if (m->auth.pid != 0 && !wanted)
+		kill(m->auth.pid, SIGTERM);
+	else if (m->auth.pid == 0)
+		m->auth.restart_at_mono_us = wanted ? clock_mono_us() : 0;
+}
+
+/* It has no segment to write into, but a page of its own. */
+static void check_page(struct child *c, const _Atomic int64_t *heartbeat, unsigned ticks_max)
 {
 	if (c->slot)
-		atomic_store(&c->slot->heartbeat_boot_us, atomic_load(&page->heartbeat_boot_us));
+		atomic_store(&c->slot->heartbeat_boot_us, atomic_load(heartbeat));
 	check_heartbeat(c, ticks_max);
 }
 
@@ -204,7 +225,9 @@ void supervise_tick(struct master *m)
 	tend(m->next);
 	tend(m->old);
 	check_heartbeat(&m->keeper, STILL_TICKS_MAX);
-	check_zygote(&m->zygote, m->zygote_status, STILL_TICKS_MAX);
+	check_page(&m->zygote, &m->zygote_status->heartbeat_boot_us, STILL_TICKS_MAX);
+	check_page(&m->auth, &m->auth_page->heartbeat_boot_us, STILL_TICKS_MAX);
 	for (unsigned i = 0; i < SCANNERS_MAX; i++)
-		check_zygote(&m->scanners.all[i].child, m->scanners.all[i].page, LOAD_TICKS_MAX);
+		check_page(&m->scanners.all[i].child, &m->scanners.all[i].page->heartbeat_boot_us,
+			   LOAD_TICKS_MAX);
 }

@@ -16,6 +16,8 @@ const char *role_name(enum role role)
 		return "zygote";
 	case ROLE_ANTIVIRUS:
 		return "antivirus";
+	case ROLE_AUTH:
+		return "auth";
 	case ROLE_NONE:
 		break;
 	}

@@ -4,6 +4,7 @@
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
 #include "shm/base/privileges.h"
+#include "worker/auth/login.h"
 #include "worker/certificates.h"
 #include "worker/inspect/ask.h"
 #include "worker/io/accept.h"
@@ -347,6 +348,23 @@ static bool open_spool(struct worker *w, struct buf *err)
 	return w->spool.dir_fd >= 0 || fail(err, "cannot open state-dir");
 }
 
+/* As the user that we are from now on: so will it be when Dovecot has to be asked anew. */
+static bool open_logins(struct worker *w, struct buf *err)
+{
+	const struct config *c = w->start->config;
+	bool wanted = false;
+
+	for (size_t i = 0; i < c->listener_count; i++)
+		wanted = wanted || c->listeners[i].set.auth != LISTENER_AUTH_OFF;
+	if (!wanted)
+		return true;
+	w->smtp.logins =
+	    logins_open(w->loop, &(struct logins_options){.socket = c->auth_socket,
+							  .auth_fd = w->start->auth_fd,
+							  .mechanisms = c->mechanisms});
+	return w->smtp.logins || fail(err, "cannot ask who may log in");
+}
+
 static void open_smtp(struct worker *w)
 {
 	const struct config *c = w->start->config;
@@ -403,7 +421,7 @@ static bool worker_open(struct worker *w, struct buf *err)
 		return false;
 	if (!privileges_drop(w->start->config->global.user, err) || !worker_seccomp(err))
 		return false;
-	if (!open_spool(w, err))
+	if (!open_spool(w, err) || !open_logins(w, err))
 		return false;
 	open_smtp(w);
 	return open_doors(w, err);
@@ -419,6 +437,7 @@ static void worker_close(struct worker *w)
 	inspect_close(w->smtp.inspect);
 	inspect_close(w->smtp.archives);
 	inspect_close(w->smtp.scanners);
+	logins_close(w->smtp.logins);
 	offload_free(w->offload);
 	worker_world_close(&w->world);
 	close(w->spool.dir_fd);

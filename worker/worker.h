@@ -16,6 +16,7 @@ struct worker_start {
 	size_t listen_count;
 	int inspect_fd;  /* where questions are asked (worker/inspect/ask.h); -1: nowhere */
 	int scan_fd;     /* the same for the anti-virus inspectors; -1: nowhere */
+	int auth_fd;     /* where the auth process is asked; -1: nowhere */
 	int keys_fd;     /* certificates and their keys (config_keys_read()) */
 	int lifeline_fd; /* end of file: the master is gone; stop accepting, drain, end */
 };

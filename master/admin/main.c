@@ -194,6 +194,8 @@ static int run(struct tool *t, const struct command_line *line, const struct com
 		store_close(&t->lists);
 	if (t->events_open)
 		store_close(&t->events);
+	if (t->users_open)
+		store_close(&t->users);
 	if (t->attached)
 		segment_detach(&t->segment);
 	config_free(t->config);

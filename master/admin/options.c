@@ -29,6 +29,8 @@ static const struct option_row {
      "only those that use so much of their limit"},
     {"spare", "TIME", TAKES_SPARE, offsetof(struct options, spare),
      "exempt from the check for so long"},
+    {"sender", "ADDRESS,...", TAKES_SENDER, offsetof(struct options, sender),
+     "what the user may send from besides the login itself; @DOMAIN: all of a domain"},
     {"config", "FILE", 0, offsetof(struct options, config),
      "-c FILE; default: " GATEPOST_SYSCONF "/gatepost/gatepost.conf"},
     {"by", "NAME", 0, offsetof(struct options, by),

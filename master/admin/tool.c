@@ -82,6 +82,11 @@ bool tool_open_events(struct tool *t)
 	return open_store(&t->events, &t->events_open, STORE_EVENTS);
 }
 
+bool tool_open_users(struct tool *t)
+{
+	return open_store(&t->users, &t->users_open, STORE_USERS);
+}
+
 /* ---- the running daemon ---- */
 
 static int receive_descriptor(int from)

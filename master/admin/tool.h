@@ -18,7 +18,7 @@ enum exit_status { EXIT_YES = 0, EXIT_NO = 1, EXIT_WRONG = 2, EXIT_STORE = 3 };
 struct options {
 	const char *config, *by; /* every command */
 	bool json;
-	const char *expires, *reason, *check, *near, *spare;
+	const char *expires, *reason, *check, *near, *spare, *sender;
 	bool force, at_connect;
 };
 
@@ -30,13 +30,14 @@ enum option_flag {
 	TAKES_CHECK = 16,
 	TAKES_NEAR = 32,
 	TAKES_SPARE = 64,
+	TAKES_SENDER = 128,
 };
 
 struct tool {
 	struct config *config;
 	struct options options;
-	struct store lists, events;
-	bool lists_open, events_open;
+	struct store lists, events, users;
+	bool lists_open, events_open, users_open;
 	struct segment segment;
 	bool attached; /* to the running daemon's segment */
 	int64_t now_wall_us;
@@ -61,6 +62,7 @@ extern const struct command exempt_commands[];
 extern const struct command signature_commands[];
 extern const struct command extension_commands[];
 extern const struct command recipient_commands[];
+extern const struct command user_commands[];
 extern const struct command explain_commands[];
 extern const struct command limits_commands[];
 extern const struct command blocks_commands[];
@@ -78,6 +80,7 @@ void tool_at(const char *name, unsigned long line, bool quiet);
 /* Opens what a command needs, once.  False: said on stderr, the command returns EXIT_STORE. */
 bool tool_open_lists(struct tool *t);
 bool tool_open_events(struct tool *t);
+bool tool_open_users(struct tool *t);
 /* The running daemon's shared memory, read-only; false (silently, unless it is one of another
  * version): no daemon runs. */
 bool tool_attach(struct tool *t);

@@ -12,9 +12,9 @@ struct verdict check_relay(const struct session *s, const struct settings *set)
 					fact(s,
 					     "%.*s is no domain of ours, the client is no own one",
 					     TEXT(s->rcpt->mailbox.domain)));
-	if (!s->config->relay_route)
-		return refuse_by_policy(
-		    REPLY_RELAY_DENIED, LIT(""),
-		    LIT("the client is an own one, but check relay has no route"));
+	if (!s->rcpt->route)
+		return refuse_by_policy(REPLY_RELAY_DENIED, LIT(""),
+					LIT("the client is an own one, but neither its listener "
+					    "nor check relay has a route"));
 	return pass();
 }

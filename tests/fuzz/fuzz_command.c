@@ -27,7 +27,7 @@ static void parameters(struct text params)
 	struct recipient r = {0};
 
 	arena_init(&tx.arena, NULL, NULL);
-	if (esmtp_mail(params, &g, &tx) == ESMTP_OK) {
+	if (esmtp_mail(params, &g, true, &tx) == ESMTP_OK) {
 		require(tx.declared_size <= g.max_message_size);
 		is_one_line(tx.esmtp);
 	}

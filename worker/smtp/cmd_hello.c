@@ -1,5 +1,6 @@
 /* HELO and EHLO (RFC 5321 4.1.1.1): who the client says it is.  Both also end a transaction. */
 #include "worker/smtp/command.h"
+#include "worker/smtp/log_in.h"
 #include "worker/smtp/reply.h"
 #include "worker/smtp/secure.h"
 
@@ -37,6 +38,7 @@ static void answer_ehlo(struct smtp_session *ss)
 	conn_put(&ss->conn, t->ehlo_first.p, t->ehlo_first.n);
 	if (secure_is_offered(ss))
 		conn_put(&ss->conn, "250-STARTTLS\r\n", 14);
+	log_in_put_offer(ss);
 	conn_put(&ss->conn, t->ehlo_rest.p, t->ehlo_rest.n);
 }
 

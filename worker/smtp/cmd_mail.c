@@ -1,6 +1,7 @@
 /* MAIL (RFC 5321 4.1.1.2): opens a transaction. */
 #include "worker/smtp/command.h"
 #include "worker/smtp/esmtp.h"
+#include "worker/smtp/log_in.h"
 #include "worker/smtp/reply.h"
 #include "worker/smtp/session_log.h"
 
@@ -32,7 +33,8 @@ static bool parse(struct smtp_session *ss, struct text args)
 		return false;
 	}
 	tx->null_sender = tx->from.whole.n == 0;
-	const enum esmtp_result r = esmtp_mail(params, &ss->server->config->global, tx);
+	const enum esmtp_result r =
+	    esmtp_mail(params, &ss->server->config->global, log_in_is_offered(ss), tx);
 	if (r == ESMTP_TOO_BIG) {
 		/* No mistake of the protocol: it may try a smaller one. */
 		reply_catalog(ss, REPLY_TOO_BIG);

@@ -64,10 +64,15 @@ static void resolve(struct smtp_session *ss, struct recipient *r)
 	if (r->mailbox.domain.n == 0)
 		complete_postmaster(ss, r);
 	r->domain = config_domain(c, r->mailbox.domain);
-	r->settings = r->domain ? r->domain->settings : &c->base;
-	r->route = r->domain ? r->domain->route : NULL;
-	if (!r->domain && ss->s.own)
-		r->route = c->relay_route;
+	if (ss->s.listener->route) {
+		/* One way for all, and one set of rules: none of them has to wait for another
+		 * message. */
+		r->settings = &c->base;
+		r->route = r->domain || ss->s.own ? ss->s.listener->route : NULL;
+	} else {
+		r->settings = r->domain ? r->domain->settings : &c->base;
+		r->route = r->domain ? r->domain->route : ss->s.own ? c->relay_route : NULL;
+	}
 	r->is_role = r->domain && mailbox_is_postmaster(&r->mailbox);
 }
 
@@ -87,7 +92,7 @@ static bool goes_with_others(const struct smtp_session *ss, const struct recipie
 	const struct transaction *tx = &ss->tx;
 	const struct recipient *first = tx->recipients;
 
-	if (tx->recipient_count == 0 || !r->route)
+	if (tx->recipient_count == 0 || !r->route || ss->s.listener->route)
 		return true;
 	if (first->route != r->route || is_lmtp(r->route))
 		return false;

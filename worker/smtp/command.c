@@ -1,6 +1,7 @@
 /* The command table: RFC 5321 4.1, with the order of commands of 4.1.4. */
 #include "worker/smtp/command.h"
 
+#include "worker/smtp/log_in.h"
 #include "worker/smtp/reply.h"
 #include "worker/smtp/secure.h"
 
@@ -26,6 +27,8 @@ static const struct command commands[] = {
     {{"VRFY", 4}, cmd_vrfy, GREETED, REPLY_NO_HELO},
     {{"HELP", 4}, cmd_help, ANY_BUT_REFUSED, REPLY_BAD_SEQUENCE},
     {{"STARTTLS", 8}, cmd_starttls, IN(SMTP_NEW) | IN(SMTP_READY), REPLY_BAD_SEQUENCE},
+    /* AUTH says more than one thing where it isn't allowed. */
+    {{"AUTH", 4}, cmd_auth, ANY_BUT_REFUSED, REPLY_BAD_SEQUENCE},
     {{"QUIT", 4}, cmd_quit, ALL, REPLY_BAD_SEQUENCE},
     {{"EXPN", 4}, NULL, GREETED, REPLY_NO_HELO},
     {{"TURN", 4}, NULL, GREETED, REPLY_NO_HELO},
@@ -80,6 +83,12 @@ static bool must_secure_first(const struct smtp_session *ss, const struct comman
 		      c->run != cmd_quit && c->run != cmd_bdat);
 }
 
+/* What leads to mail, on a listener for those who have logged in (RFC 4954 6). */
+static bool must_log_in_first(const struct smtp_session *ss, const struct command *c)
+{
+	return c && (c->run == cmd_mail || c->run == cmd_vrfy) && log_in_is_missing(ss);
+}
+
 void command_run(struct smtp_session *ss, struct text line)
 {
 	struct text args;
@@ -96,6 +105,8 @@ void command_run(struct smtp_session *ss, struct text line)
 		reply_error(ss, REPLY_UNKNOWN_COMMAND);
 	} else if (!command_is_allowed(c, ss->state)) {
 		reply_error(ss, c->otherwise);
+	} else if (must_log_in_first(ss, c)) {
+		reply_error(ss, REPLY_AUTH_REQUIRED);
 	} else if (!c->run) {
 		reply_error(ss, REPLY_NOT_IMPLEMENTED);
 	} else {

@@ -33,6 +33,7 @@ void cmd_noop(struct smtp_session *ss, struct text args);
 void cmd_vrfy(struct smtp_session *ss, struct text args);
 void cmd_help(struct smtp_session *ss, struct text args);
 void cmd_starttls(struct smtp_session *ss, struct text args);
+void cmd_auth(struct smtp_session *ss, struct text args);
 void cmd_quit(struct smtp_session *ss, struct text args);
 
 #endif

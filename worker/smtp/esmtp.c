@@ -17,6 +17,7 @@ enum mail_seen {
 	SEEN_ENVID = 16,
 	SEEN_NOTIFY = 32,
 	SEEN_ORCPT = 64,
+	SEEN_AUTH = 128,
 };
 
 static bool once(unsigned *seen, unsigned what)
@@ -82,13 +83,20 @@ static bool xtext_is_printable(struct text t)
 	return true;
 }
 
+/* Who submitted the message, as another server says (RFC 4954 5): checked and forgotten, since we
+ * trust no server with it and say nothing of it to the next hop. */
+static bool auth_is_valid(struct text value)
+{
+	return value.n > 0 && value.n <= ORCPT_MAX && xtext_is_printable(value);
+}
+
 static bool ret_is_valid(const struct esmtp_param *p)
 {
 	return text_ieq(p->value, LIT("FULL")) || text_ieq(p->value, LIT("HDRS"));
 }
 
 static enum esmtp_result mail_param(const struct esmtp_param *p, const struct global_settings *g,
-				    struct transaction *tx, unsigned *seen)
+				    bool auth, struct transaction *tx, unsigned *seen)
 {
 	if (text_ieq(p->keyword, LIT("SIZE")))
 		return once(seen, SEEN_SIZE) ? size_param(p, g, tx) : ESMTP_BAD;
@@ -105,10 +113,12 @@ static enum esmtp_result mail_param(const struct esmtp_param *p, const struct gl
 		return dsn_param(once(seen, SEEN_ENVID) && p->value.n > 0 &&
 				     p->value.n <= ENVID_MAX && xtext_is_printable(p->value),
 				 p, &tx->esmtp, &tx->arena);
+	if (auth && text_ieq(p->keyword, LIT("AUTH")))
+		return once(seen, SEEN_AUTH) && auth_is_valid(p->value) ? ESMTP_OK : ESMTP_BAD;
 	return ESMTP_UNKNOWN;
 }
 
-enum esmtp_result esmtp_mail(struct text params, const struct global_settings *g,
+enum esmtp_result esmtp_mail(struct text params, const struct global_settings *g, bool auth,
 			     struct transaction *tx)
 {
 	unsigned seen = 0;
@@ -123,7 +133,7 @@ enum esmtp_result esmtp_mail(struct text params, const struct global_settings *g
 		case ESMTP_SYNTAX:
 			return ESMTP_BAD;
 		default:
-			r = mail_param(&p, g, tx, &seen);
+			r = mail_param(&p, g, auth, tx, &seen);
 			if (r != ESMTP_OK)
 				return r;
 		}

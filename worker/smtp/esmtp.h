@@ -12,8 +12,9 @@ enum esmtp_result {
 	ESMTP_TOO_BIG, /* SIZE= over the limit */
 };
 
-/* What follows the path of MAIL: SIZE, BODY, SMTPUTF8, RET, ENVID.  Fills in tx. */
-enum esmtp_result esmtp_mail(struct text params, const struct global_settings *g,
+/* What follows the path of MAIL: SIZE, BODY, SMTPUTF8, RET, ENVID, and AUTH where that is offered.
+ * Fills in tx. */
+enum esmtp_result esmtp_mail(struct text params, const struct global_settings *g, bool auth,
 			     struct transaction *tx);
 /* What follows the path of RCPT: NOTIFY, ORCPT.  Fills in r->esmtp, in the transaction's arena. */
 enum esmtp_result esmtp_rcpt(struct text params, const struct global_settings *g,

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 struct inspect;
+struct logins;
 struct resolver;
 struct tls_server;
 struct smtp_session;
@@ -39,6 +40,7 @@ struct smtp_server {
 	 * others wait. */
 	struct inspect *archives;
 	struct inspect *scanners; /* the same for the anti-virus inspectors */
+	struct logins *logins;    /* NULL: no listener offers AUTH */
 	struct tls_server *tls;   /* NULL: there is no certificate */
 	struct spool_place *spool_place;
 

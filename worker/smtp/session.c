@@ -3,8 +3,11 @@
 
 #include "shm/base/clock.h"
 #include "shm/slots.h"
+#include "worker/auth/login.h"
+#include "worker/smtp/auth_exchange.h"
 #include "worker/smtp/command.h"
 #include "worker/smtp/deadlines.h"
+#include "worker/smtp/log_in.h"
 #include "worker/smtp/reply.h"
 #include "worker/smtp/session_log.h"
 
@@ -76,17 +79,28 @@ static bool speaks_smtp(struct smtp_session *ss)
 	return false;
 }
 
+/* AUTH may bring a response with it, where it is served (RFC 4954 4). */
+static size_t line_max(const struct smtp_session *ss)
+{
+	return log_in_is_offered(ss) ? AUTH_LINE_MAX : SMTP_LINE_MAX;
+}
+
+static bool is_too_long(struct text line)
+{
+	return line.n > SMTP_LINE_MAX && !text_istarts(line, LIT("AUTH "));
+}
+
 static void serve_line(struct smtp_session *ss)
 {
 	struct text line;
 
 	ss->idle = ss->state == SMTP_NEW || ss->state == SMTP_READY || ss->state == SMTP_REFUSED;
-	enum conn_result r = conn_getline(&ss->conn, &line, SMTP_LINE_MAX, deadline_command(ss));
+	enum conn_result r = conn_getline(&ss->conn, &line, line_max(ss), deadline_command(ss));
 	ss->idle = false;
 	/* A line that came together with the end of the worker: its waits would all fail. */
 	if (task_is_cancelled(ss->task))
 		r = CONN_CANCELLED;
-	if (r == CONN_LINE_TOO_LONG)
+	if (r == CONN_LINE_TOO_LONG || (r == CONN_OK && is_too_long(line)))
 		reply_error(ss, REPLY_LINE_TOO_LONG);
 	else if (r != CONN_OK)
 		smtp_session_lost(ss, r);
@@ -195,6 +209,7 @@ static void session_close(struct smtp_session *ss)
 	closing_words(ss);
 	conn_close(&ss->conn);
 	lookups_end(ss);
+	login_free(ss->login);
 	arena_reset(&ss->arena);
 	*ss->link = ss->next;
 	if (ss->next)

@@ -72,7 +72,8 @@ struct smtp_session {
 	struct spool *spool;
 	int message_fd; /* of the spool, for inspectors (smtp_message_fd()); -1: none */
 	struct lookups lookups;
-	int slot; /* in the segment, -1: none */
+	struct login *login; /* an AUTH that is under way (worker/auth/login.h); NULL: none */
+	int slot;            /* in the segment, -1: none */
 	enum smtp_state state;
 	bool idle; /* waits for a command outside of a transaction */
 	bool done;

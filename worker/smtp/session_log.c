@@ -167,3 +167,21 @@ void session_log_end(struct smtp_session *ss)
 	event_int(e, FIELD_duration, loop_now_us(ss->server->loop) - ss->start_us);
 	emit(ss, e);
 }
+
+void session_log_auth(struct smtp_session *ss, enum mechanism m, struct text login,
+		      const char *verdict, const char *why)
+{
+	struct event *e = &ss->server->scratch;
+	const struct session *s = &ss->s;
+
+	event_begin(e, EVENT_AUTH, clock_wall_us());
+	event_text(e, FIELD_session, text_of(s->id));
+	event_text(e, FIELD_listener, s->listener->set.name);
+	event_ip(e, FIELD_client, &s->client);
+	event_text(e, FIELD_tls, s->tls_text);
+	event_text(e, FIELD_mechanism, text_of(mechanism_name(m)));
+	event_text(e, FIELD_login, login);
+	event_text(e, FIELD_verdict, text_of(verdict));
+	event_text(e, FIELD_text, text_of(why));
+	emit(ss, e);
+}

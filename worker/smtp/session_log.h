@@ -16,4 +16,8 @@ void session_log_accepted(struct smtp_session *ss);
 void session_log_message(struct smtp_session *ss);
 void session_log_end(struct smtp_session *ss);
 
+/* An attempt to log in and what became of it, at once; `why`: of one that is deferred. */
+void session_log_auth(struct smtp_session *ss, enum mechanism m, struct text login,
+		      const char *verdict, const char *why);
+
 #endif
