@@ -1,7 +1,8 @@
-/* What the policy costs a session of one message, with the worker's own world: lists in LMDB,
- * counters in the segment, events into a ring that nobody drains.
+/* What the policy costs a session of one message, and a login, with the worker's own world: lists
+ * in LMDB, counters in the segment, events into a ring that nobody drains.
  *
  *   usage: bench_policy [DIRECTORY]     (for state; default /var/tmp) */
+#include "policy/auth.h"
 #include "policy/engine.h"
 #include "shm/base/clock.h"
 #include "worker/world.h"
@@ -148,6 +149,59 @@ static void measure(const char *what, const char *helo)
 	printf("%-44s %6.2f us\n", what, (double)(clock_mono_us() - start_us) / SESSIONS);
 }
 
+/* --- logins */
+
+typedef void attempt_fn(struct session *s, uint32_t n);
+
+static void look_up(struct session *s, uint32_t n)
+{
+	(void)n;
+	if (engine_auth(s).refused)
+		fail("refused at AUTH");
+}
+
+static void fail_anew(struct session *s, uint32_t n)
+{
+	char secret[16];
+
+	snprintf(secret, sizeof(secret), "%u", n);
+	s->client = any_client();
+	auth_failed(s, LIT("ann@example.net"), text_of(secret));
+}
+
+static void fail_again(struct session *s, uint32_t n)
+{
+	(void)n;
+	auth_failed(s, LIT("ann@example.net"), LIT("old"));
+}
+
+static void succeed(struct session *s, uint32_t n)
+{
+	(void)n;
+	auth_succeeded(s, LIT("bob@example.net"));
+}
+
+static void measure_logins(const char *what, attempt_fn *attempt)
+{
+	struct session s = {.arena = &session_arena,
+			    .world = worker_world_make(&world),
+			    .config = config,
+			    .listener = config->listeners,
+			    .client = any_client(),
+			    .client_text = LIT("192.0.2.1"),
+			    .helo = LIT("phone.example.net")};
+	int64_t start_us;
+
+	engine_connect(&s);
+	start_us = clock_mono_us();
+	for (uint32_t i = 0; i < SESSIONS; i++) {
+		attempt(&s, i);
+		s.auth_attempts = 0;
+	}
+	printf("%-44s %6.2f us\n", what, (double)(clock_mono_us() - start_us) / SESSIONS);
+	arena_reset(&session_arena);
+}
+
 int main(int argc, char **argv)
 {
 	char dir[256];
@@ -158,6 +212,10 @@ int main(int argc, char **argv)
 	set_up(dir);
 	measure("session with one message, accepted", "mx.example.org");
 	measure("session refused at RCPT, with an incident", "192.0.2.1");
+	measure_logins("AUTH: may the client try?", look_up);
+	measure_logins("login failed, client and pair not seen before", fail_anew);
+	measure_logins("login failed, the same pair again", fail_again);
+	measure_logins("login succeeded", succeed);
 	printf("a session's verdicts: %zu bytes\n", CHECK_COUNT * sizeof(struct check_run));
 	worker_world_close(&world);
 	config_free(config);
