@@ -86,6 +86,8 @@ int journal_apply(MDB_txn *txn, const struct event_view *v, const void *bytes, s
 		return limits_apply(txn, v, all);
 	case EVENT_BLOCK:
 		return blocks_apply(txn, v, all);
+	case EVENT_VERIFIED:
+		return verified_apply(txn, v);
 	default:
 		return 0;
 	}
@@ -179,9 +181,12 @@ int journal_make_room(MDB_txn *txn)
 		before = done;
 		int rc = incidents_expire(txn, INT64_MAX, ROOM_STEP, &done);
 
-		/* without incidents, it is the limits that fill it */
+		/* without incidents, it is the limits that fill it, or the answers about addresses
+		 */
 		if (rc == 0 && done == before)
 			rc = limits_expire(txn, INT64_MAX, ROOM_STEP, &done);
+		if (rc == 0 && done == before)
+			rc = verified_expire(txn, INT64_MAX, ROOM_STEP, &done);
 		if (rc != 0 || done == before)
 			return rc;
 	}
@@ -206,6 +211,8 @@ static int expire(MDB_txn *txn, void *arg)
 		rc = limits_expire(txn, now - DAY_US, x->max, &x->done);
 	if (rc == 0)
 		rc = blocks_expire(txn, now, x->max, &x->done);
+	if (rc == 0)
+		rc = verified_expire(txn, now, x->max, &x->done);
 	if (rc == 0)
 		rc = positions_expire(txn, now - POSITION_DAYS * DAY_US, x->max, &x->done);
 	return rc == 0 ? journal_make_room(txn) : rc;

@@ -14,6 +14,7 @@
  *   HIT       `tag`: the id of the list's entry; `count` as above
  *   LIMIT     `limit`, `unit`, `key`: whose window was full
  *   BLOCK     `check`, `key` and `until`: by what, whom, and to when
+ *   VERIFIED  see shm/verified.h
  *
  * Others are for the log alone, and what lacks these fields is passed over.  Incidents and blocks
  * may be applied twice; counts rely on the position that stands in the same transaction. */
@@ -62,7 +63,8 @@ enum answer blocks_find(struct store *st, struct text check, struct text key, in
 int blocks_del(struct store *st, struct text check, struct text key); /* MDB_NOTFOUND */
 
 /* Removes what is over: incidents older than the days kept (0: none by age), limits of yesterday,
- * ended blocks, positions in segments that are long gone; at most `max` of each; how many, or -1.
+ * ended blocks and answers about addresses, positions in segments that are long gone; at most `max`
+ * of each; how many, or -1.
  */
 int journal_expire(struct store *st, int64_t now_wall_us, unsigned incident_days, unsigned max);
 

@@ -6,6 +6,7 @@
  *   DB_LIMITS        hour (8), limit NUL unit NUL key -> struct noted_head, the event
  *   DB_BLOCKS        check NUL key -> struct noted_head, the event
  *   DB_BLOCK_ENDS    until (8), check NUL key -> nothing
+ *   DB_VERIFIED, DB_VERIFIED_ENDS: verified.c
  *   DB_POSITIONS     segment (8), process slot (8) -> struct position
  *
  * Whatever goes by age begins with a time, so that the oldest is the first. */
@@ -53,11 +54,14 @@ int noted_show(struct text key, struct text value, uint64_t count,
 int incidents_apply(MDB_txn *txn, const struct event_view *v, struct text bytes);
 int incidents_apply_repeat(MDB_txn *txn, const struct event_view *v);
 int limits_apply(MDB_txn *txn, const struct event_view *v, struct text bytes);
+int verified_apply(MDB_txn *txn, const struct event_view *v);
 int blocks_apply(MDB_txn *txn, const struct event_view *v, struct text bytes);
 
 /* Remove what is older than `before`, at most `max`; *done is raised by how many. */
 int incidents_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done);
 int limits_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done);
+/* By the moment at which they end. */
+int verified_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done);
 int blocks_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done);
 
 /* The number in a field, or `otherwise`. */

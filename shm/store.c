@@ -45,6 +45,8 @@ static const struct {
     [DB_BLOCK_ENDS] = {STORE_EVENTS, "block-ends"},
     [DB_POSITIONS] = {STORE_EVENTS, "positions"},
     [DB_REQUESTS] = {STORE_EVENTS, "requests"},
+    [DB_VERIFIED] = {STORE_EVENTS, "verified"},
+    [DB_VERIFIED_ENDS] = {STORE_EVENTS, "verified-ends"},
     [DB_USERS] = {STORE_USERS, "users"},
 };
 

@@ -32,14 +32,16 @@ enum store_db {
 	DB_RECIPIENT_LISTS,   /* recipients.c */
 	DB_RECIPIENT_GARBAGE, /* recipients_import.c */
 	/* events/ */
-	DB_INCIDENTS,    /* journal_incidents.c */
-	DB_INCIDENT_IDS, /* journal_incidents.c */
-	DB_HITS,         /* journal.c */
-	DB_LIMITS,       /* journal_noted.c */
-	DB_BLOCKS,       /* journal_blocks.c */
-	DB_BLOCK_ENDS,   /* journal_blocks.c */
-	DB_POSITIONS,    /* journal.c */
-	DB_REQUESTS,     /* requests.c */
+	DB_INCIDENTS,     /* journal_incidents.c */
+	DB_INCIDENT_IDS,  /* journal_incidents.c */
+	DB_HITS,          /* journal.c */
+	DB_LIMITS,        /* journal_noted.c */
+	DB_BLOCKS,        /* journal_blocks.c */
+	DB_BLOCK_ENDS,    /* journal_blocks.c */
+	DB_POSITIONS,     /* journal.c */
+	DB_REQUESTS,      /* requests.c */
+	DB_VERIFIED,      /* verified.c */
+	DB_VERIFIED_ENDS, /* verified.c */
 	/* users/ */
 	DB_USERS,
 	STORE_DBS
@@ -94,6 +96,9 @@ int store_cursor(MDB_txn *txn, enum store_db db, MDB_cursor **out);
 /* The first record whose key is `from` or comes after it. */
 int store_first(MDB_txn *txn, enum store_db db, struct text from, struct text *key,
 		struct text *value);
+
+/* How many records a database has. */
+size_t store_count(MDB_txn *txn, enum store_db db);
 
 /* Bytes that the databases of this environment use now. */
 size_t store_used_bytes(MDB_txn *txn);

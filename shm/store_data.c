@@ -73,6 +73,13 @@ int store_first(MDB_txn *txn, enum store_db db, struct text from, struct text *k
 	return rc;
 }
 
+size_t store_count(MDB_txn *txn, enum store_db db)
+{
+	MDB_stat s;
+
+	return mdb_stat(txn, store_of(txn)->dbs[db], &s) == 0 ? s.ms_entries : 0;
+}
+
 size_t store_used_bytes(MDB_txn *txn)
 {
 	const struct store *st = store_of(txn);
