@@ -4,6 +4,7 @@
 #include "worker/delivery/client_info.h"
 #include "worker/delivery/hop_secure.h"
 #include "worker/delivery/host.h"
+#include "worker/delivery/response_read.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -47,32 +48,17 @@ void hop_put(struct hop *h, struct text t)
 	conn_put(&h->conn, t.p, t.n);
 }
 
-typedef void (*line_fn)(struct hop *h, struct text line);
-
 static enum hop_result read_reply(struct hop *h, int64_t timeout_us, struct response *r,
-				  line_fn each)
+				  void (*each)(void *h, struct text line))
 {
 	int64_t deadline_us = loop_now_us(h->host->routes->loop) + timeout_us;
-	enum response_state state;
+	bool nonsense;
+	enum conn_result got = response_read(&h->conn, deadline_us, r, each, h, &nonsense);
 
-	response_start(r);
-	do {
-		struct text line, rest;
-		enum conn_result got =
-		    conn_getline(&h->conn, &line, RESPONSE_LINE_MAX, deadline_us);
-
-		if (got != CONN_OK) {
-			r->code = 0;
-			return hop_result_of(got);
-		}
-		state = response_add_line(r, line, &rest);
-		if (each && state != RESPONSE_NONSENSE && r->lines > 1)
-			each(h, rest);
-	} while (state == RESPONSE_MORE);
-	if (state == RESPONSE_NONSENSE) {
-		r->code = 0;
+	if (got != CONN_OK)
+		return hop_result_of(got);
+	if (nonsense)
 		return HOP_NONSENSE;
-	}
 	return r->code == 421 ? HOP_GONE : HOP_OK;
 }
 
@@ -99,7 +85,7 @@ static void note_client_info(struct hop *h, struct text keyword, struct text par
 	h->info = client_info_attributes(parameter);
 }
 
-static void note_extension(struct hop *h, struct text line)
+static void note_extension(void *hop, struct text line)
 {
 	static const struct {
 		const char *keyword;
@@ -110,6 +96,7 @@ static void note_extension(struct hop *h, struct text line)
 	    {"STARTTLS", HOP_STARTTLS},
 	};
 	struct text keyword, parameter;
+	struct hop *h = hop;
 
 	text_split(text_trim(line), ' ', &keyword, &parameter);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -179,7 +166,7 @@ static enum hop_result greet(struct hop *h, const struct session *s, struct resp
 	return got == HOP_OK ? introduce(h, r) : got;
 }
 
-static bool is_ours(int error)
+bool hop_error_is_ours(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
 	       error == EADDRNOTAVAIL;
@@ -199,7 +186,7 @@ static enum hop_result open_once(struct hop *h, const struct session *s, struct 
 	connected = conn_connect(loop, (struct sockaddr *)&host->sa, host->sa_len, deadline_us,
 				 &h->conn, why);
 	if (connected != CONN_OK)
-		return is_ours(*why) ? HOP_OURS : hop_result_of(connected);
+		return hop_error_is_ours(*why) ? HOP_OURS : hop_result_of(connected);
 	conn_set_write_timeout(&h->conn, host->route->set.reply_timeout);
 	*why = 0;
 	got = greet(h, s, r);

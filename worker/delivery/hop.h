@@ -61,6 +61,9 @@ enum hop_result hop_open(struct hop *h, const struct session *s, struct response
 /* Closes at once; says QUIT if the hop is between two replies (`polite`).  Never waits. */
 void hop_shut(struct hop *h, bool polite);
 
+/* No memory, no descriptors: an errno value that says nothing of the peer. */
+bool hop_error_is_ours(int error);
+
 void hop_put(struct hop *h, struct text t);
 /* Reads one reply; sends first what is pending.  A 421 is HOP_GONE, with `r` filled in. */
 enum hop_result hop_read(struct hop *h, int64_t timeout_us, struct response *r);
