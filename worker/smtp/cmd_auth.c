@@ -1,4 +1,5 @@
 /* AUTH (RFC 4954): who the client is, by PLAIN (RFC 4616), LOGIN or SCRAM-SHA-256 (RFC 7677). */
+#include "policy/auth.h"
 #include "worker/auth/login.h"
 #include "worker/smtp/auth_exchange.h"
 #include "worker/smtp/command.h"
@@ -11,6 +12,7 @@ struct attempt {
 	enum mechanism mechanism;
 	bool has_initial;
 	struct text initial; /* decoded */
+	struct text name;    /* as the client gave it; empty: only the backend has read it */
 	struct text login;   /* in the form of a list's key; empty: no such name can be */
 	struct text secret;  /* the password, where the mechanism shows it */
 };
@@ -25,11 +27,19 @@ static bool may_begin(struct smtp_session *ss)
 		reply_error(ss, REPLY_NO_HELO);
 	else if (ss->state != SMTP_READY && ss->state != SMTP_NEW)
 		reply_error(ss, REPLY_BAD_SEQUENCE);
-	else if (ss->s.login.n)
-		reply_error(ss, REPLY_AUTH_ONCE);
 	else
 		return true;
 	return false;
+}
+
+/* Not blocked, and with an attempt left. */
+static bool may_try(struct smtp_session *ss)
+{
+	const struct decision d = engine_auth(&ss->s);
+
+	if (d.refused)
+		reply_decision(ss, &d);
+	return !d.refused;
 }
 
 static bool find_mechanism(const struct smtp_session *ss, struct text name, enum mechanism *out)
@@ -69,6 +79,7 @@ static void set_login(struct smtp_session *ss, struct attempt *at, struct text n
 	char key[LIST_KEY_MAX + 1], unused[64];
 	struct buf err = buf_over(unused, sizeof(unused));
 
+	at->name = name;
 	if (list_key_normalize(LIST_LOGIN, name, key, &err))
 		at->login = arena_text(login_arena(ss->login), text_of(key));
 }
@@ -158,25 +169,48 @@ static bool by_scram(struct smtp_session *ss, struct attempt *at, struct login_a
 
 /* ---- What comes of it */
 
+/* Puts the answer off, which costs nobody else anything.  False: the session is over. */
+static bool put_off(struct smtp_session *ss, int64_t us)
+{
+	enum wake w;
+
+	if (us <= 0)
+		return true;
+	ss->idle = true;
+	w = task_sleep_until(loop_now_us(ss->server->loop) + us);
+	ss->idle = false;
+	if (w != WAKE_CANCELLED)
+		return true;
+	smtp_session_lost(ss, CONN_CANCELLED);
+	return false;
+}
+
 static void succeed(struct smtp_session *ss, const struct attempt *at,
 		    const struct login_answer *answer)
 {
 	struct session *s = &ss->s;
+	const struct auth_effect effect = auth_succeeded(s, answer->login);
 
+	if (!put_off(ss, effect.delay_us))
+		return;
 	s->login_senders = arena_text(s->arena, answer->senders);
 	s->login = arena_text(s->arena, answer->login);
 	s->own = true;
 	metric_add(ss->server->slot, METRIC_auth_successes, 1);
-	session_log_auth(ss, at->mechanism, s->login, "accepted", NULL);
+	session_log_auth(ss, at->mechanism, s->login, "accepted", effect.facts);
 	reply_ok(ss, 235, "2.7.0", "Authentication successful");
 }
 
 static void fail(struct smtp_session *ss, const struct attempt *at,
 		 const struct login_answer *answer)
 {
+	const struct text name = at->name.n ? at->name : answer->login;
+	const struct auth_effect effect = auth_failed(&ss->s, name, at->secret);
+
 	metric_add(ss->server->slot, METRIC_auth_failures, 1);
-	session_log_auth(ss, at->mechanism, answer->login, "refused", NULL);
-	reply_catalog(ss, REPLY_AUTH_FAILED);
+	session_log_auth(ss, at->mechanism, name, "refused", effect.facts);
+	if (put_off(ss, effect.delay_us))
+		reply_catalog(ss, REPLY_AUTH_FAILED);
 }
 
 static void conclude(struct smtp_session *ss, const struct attempt *at,
@@ -191,7 +225,8 @@ static void conclude(struct smtp_session *ss, const struct attempt *at,
 		break;
 	case LOGIN_AWAY:
 		metric_add(ss->server->slot, METRIC_auth_away, 1);
-		session_log_auth(ss, at->mechanism, answer->login, "deferred", answer->why);
+		session_log_auth(ss, at->mechanism, answer->login, "deferred",
+				 text_of(answer->why));
 		reply_catalog(ss, REPLY_AUTH_AWAY);
 		break;
 	default:
@@ -205,7 +240,7 @@ void cmd_auth(struct smtp_session *ss, struct text args)
 	struct login_answer answer = {0};
 
 	smtp_hello_again(ss);
-	if (!may_begin(ss))
+	if (!may_begin(ss) || !may_try(ss))
 		return;
 	ss->login = login_new(ss->server->logins, &ss->arena);
 	if (!ss->login) {

@@ -169,7 +169,7 @@ void session_log_end(struct smtp_session *ss)
 }
 
 void session_log_auth(struct smtp_session *ss, enum mechanism m, struct text login,
-		      const char *verdict, const char *why)
+		      const char *verdict, struct text facts)
 {
 	struct event *e = &ss->server->scratch;
 	const struct session *s = &ss->s;
@@ -182,6 +182,6 @@ void session_log_auth(struct smtp_session *ss, enum mechanism m, struct text log
 	event_text(e, FIELD_mechanism, text_of(mechanism_name(m)));
 	event_text(e, FIELD_login, login);
 	event_text(e, FIELD_verdict, text_of(verdict));
-	event_text(e, FIELD_text, text_of(why));
+	event_text(e, FIELD_facts, facts);
 	emit(ss, e);
 }

@@ -16,8 +16,9 @@ void session_log_accepted(struct smtp_session *ss);
 void session_log_message(struct smtp_session *ss);
 void session_log_end(struct smtp_session *ss);
 
-/* An attempt to log in and what became of it, at once; `why`: of one that is deferred. */
+/* An attempt to log in and what became of it, at once; `facts`: what was
+ * counted, or why nobody could tell. */
 void session_log_auth(struct smtp_session *ss, enum mechanism m, struct text login,
-		      const char *verdict, const char *why);
+		      const char *verdict, struct text facts);
 
 #endif
