@@ -163,9 +163,10 @@ static struct text auth_line(const struct dovecot_login *x, const struct login_q
 	const struct session *s = q->session;
 	struct buf b = buf_over(arena_alloc(a, DOVECOT_LINE_MAX), DOVECOT_LINE_MAX);
 
-	buf_printf(&b, "AUTH\t%u\t%s\tservice=smtp\tnologin%s\trip=%.*s\trport=%u\tresp=", x->id,
-		   mechanism_name(q->mechanism), s->tls ? "\tsecured" : "", TEXT(s->client_text),
-		   s->client_port);
+	buf_printf(&b,
+		   "AUTH\t%u\t%s\tservice=smtp\tnologin\tno-penalty%s\trip=%.*s\trport=%u\tresp=",
+		   x->id, mechanism_name(q->mechanism), s->tls ? "\tsecured" : "",
+		   TEXT(s->client_text), s->client_port);
 	base64_put(&b, response);
 	buf_char(&b, '\n');
 	return buf_view(&b);
