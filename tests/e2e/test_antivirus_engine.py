@@ -167,6 +167,15 @@ def test_kills_under_load(engine):
     assert metrics["messages_accepted"] <= metrics["scans"]
 
 
+def finds(d, message):
+    """A virus is found as soon as an inspector is free, and never passes before."""
+    def found():
+        reply = send(d, message)
+        assert reply.startswith((VIRUS, LATER)), reply
+        return reply.startswith(VIRUS)
+    return wait_for(found)
+
+
 def test_more_than_can_be_scanned(start, tmp_path):
     """Starved: who waits too long is told so, and nothing goes by unscanned."""
     d = ready(start(sections=section(Database(tmp_path / "db").eicar(), 'wait = "2s"', inspectors=1)))
@@ -177,7 +186,7 @@ def test_more_than_can_be_scanned(start, tmp_path):
     passed = [r for r in replies if r.startswith("250 ")]
     assert all(r.startswith(LATER) for r in replies if r not in passed)
     assert len(passed) <= d.status()["metrics"]["scans"]
-    assert send(d, attached(EICAR)).startswith(VIRUS)
+    assert finds(d, attached(EICAR))
 
 
 ATTACKS = {
@@ -213,7 +222,8 @@ def test_twenty_databases_under_load(engine):
         for n in range(20):
             d.database.matching("Extra", b"GATEPOST-%d-" % n)
             ready(d, n + 2)
-            assert send(d, attached(b"GATEPOST-%d-" % n)).startswith(VIRUS)
+            # What an inspector of the old one has taken is still judged by what that knows.
+            wait_for(lambda: send(d, attached(b"GATEPOST-%d-" % n)).startswith(VIRUS))
             assert send(d, attached(EICAR)).startswith(VIRUS)
         load.wait_acked(5)
         load.stop()

@@ -45,8 +45,8 @@ static void teardown(void)
 	loop_free(loop);
 }
 
-/* Resolvers with answers to wait for in vain have less patience. */
-static void impatient(int64_t timeout_us)
+/* Resolvers with answers to wait for in vain have less patience, those with much to do more. */
+static void with_patience(int64_t timeout_us)
 {
 	const struct text server = text_of(address);
 
@@ -288,7 +288,7 @@ static void outlives_nonsense(void)
 
 START_TEST(nonsense)
 {
-	impatient(200 * MS);
+	with_patience(200 * MS);
 	run(outlives_nonsense);
 }
 END_TEST
@@ -320,12 +320,13 @@ static void asks_many(void)
 		dns_free(many[i]);
 	}
 	/* not the sum: that were 100 s */
-	ck_assert_int_lt(loop_now_us(loop) - start, 5000 * MS);
+	ck_assert_int_lt(loop_now_us(loop) - start, 40000 * MS);
 	ck_assert_uint_eq(resolver_in_flight(resolver), 0);
 }
 
 START_TEST(many_at_once)
 {
+	with_patience(30000 * MS);
 	run(asks_many);
 	/* a port doesn't carry more than its share */
 	ck_assert_uint_ge(peer->ports, 3);
@@ -536,7 +537,7 @@ START_TEST(no_server)
 
 	snprintf(address, sizeof(address), "127.0.0.1:%u", gone->port);
 	dns_peer_stop(gone);
-	impatient(4000 * MS);
+	with_patience(4000 * MS);
 	run(nobody_is_there);
 }
 END_TEST

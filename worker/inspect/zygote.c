@@ -377,10 +377,12 @@ static void on_progress(void *arg)
 		_exit(0);
 }
 
-static bool prove(struct zygote *z)
+/* 0, or the exit status: want of time or of processes says nothing of the database. */
+static int prove(struct zygote *z)
 {
 	const pid_t self = getpid(), pid = fork();
 	const int64_t until_us = clock_mono_us() + TIME_FACTOR * 10 * SECOND_US;
+	bool late = false;
 	int status = -1;
 
 	if (pid == 0)
@@ -388,8 +390,10 @@ static bool prove(struct zygote *z)
 	while (pid > 0 && waitpid(pid, &status, WNOHANG) == 0) {
 		struct pollfd fd = {.fd = z->signal_fd, .events = POLLIN};
 
-		if (clock_mono_us() > until_us)
+		if (clock_mono_us() > until_us) {
+			late = true;
 			kill(pid, SIGKILL);
+		}
 		poll(&fd, 1, TICK_MS);
 		on_progress(z);
 	}
@@ -398,7 +402,9 @@ static bool prove(struct zygote *z)
 		log_error("the proof of the anti-virus engine did not end in good order");
 	else if (status != 0)
 		log_error("%s", engine_proof_text((enum engine_proof)WEXITSTATUS(status)));
-	return pid > 0 && status == 0;
+	if (pid > 0 && status == 0)
+		return 0;
+	return pid < 0 || late ? 1 : ZYGOTE_EXIT_DATABASE;
 }
 
 /* 0, or the exit status. */
@@ -414,7 +420,7 @@ static int enter_with_engine(struct zygote *z, const struct zygote_scan *o)
 		log_error("%s", message);
 		return engine_is_loaded() ? 1 : ZYGOTE_EXIT_DATABASE;
 	}
-	return prove(z) ? 0 : ZYGOTE_EXIT_DATABASE;
+	return prove(z);
 }
 
 static int enter_jail(const struct zygote *z)
