@@ -51,6 +51,9 @@ UNIT     := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 # What several unit tests share: the other files beside them.
 UNITHELP := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c))))
 
+# As many compilers as there are processors, where nobody has said -j (then "+" passes on what was said).
+MANY = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 all: $(BUILD)/gatepostd $(BUILD)/gatepost
 
 $(BUILD)/gatepostd: $(BUILD)/master/main.o $(LIB)
@@ -82,7 +85,7 @@ BENCH    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*.c)))
 
 bench:
 	@tools/setup build bench
-	@$(MAKE) --no-print-directory MODE=release all bench-tools
+	+@$(MANY) MODE=release all bench-tools
 	@tests/bench/bench $(if $(QUICK),--quick) build/release
 
 bench-tools: $(BENCH)
@@ -95,14 +98,14 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
 
 run:
 	tools/setup build run
-	@$(MAKE) --no-print-directory all
+	+@$(MANY) all
 	@tools/run $(BUILD)
 
 check:
 	@tools/setup build check fuzz
-	@$(MAKE) --no-print-directory MODE=release all plain-tests
-	@$(MAKE) --no-print-directory MODE=asan all unit-tests bench-tools
-	@$(MAKE) --no-print-directory MODE=fuzz CC=clang fuzzers
+	+@$(MANY) MODE=release all plain-tests
+	+@$(MANY) MODE=asan all unit-tests bench-tools
+	+@$(MANY) MODE=fuzz CC=clang fuzzers
 	@tests/run build/asan $(ONLY)
 
 # --- how sturdy -----------------------------------------------------------------------------------
@@ -113,7 +116,7 @@ FUZZ_SECONDS ?= 20
 
 fuzz:
 	@tools/setup build fuzz
-	@$(MAKE) --no-print-directory MODE=fuzz CC=clang run-fuzzers
+	+@$(MANY) MODE=fuzz CC=clang run-fuzzers
 fuzzers: $(FUZZERS)
 # What a run finds anew goes into the first folder; what is kept stands in the second.
 run-fuzzers: $(FUZZERS)
@@ -130,7 +133,7 @@ KILLS ?= 1000
 
 chaos:
 	@tools/setup build check
-	@$(MAKE) --no-print-directory all
+	+@$(MANY) all
 	@GATEPOST_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/chaos/chaos.py --kills $(KILLS) \
 		$(if $(SEED),--seed $(SEED))
 	@GATEPOST_BUILD=$(BUILD) RELOADS=100 $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/e2e/test_reload.py -k under_load
@@ -138,7 +141,7 @@ chaos:
 # Every n-th call of a worker fails, on the plain build.  KINDS=memory,write for some only.
 faults:
 	@tools/setup build check
-	@$(MAKE) --no-print-directory MODE=release all
+	+@$(MANY) MODE=release all
 	@GATEPOST_BUILD=build/release PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/chaos/faults.py \
 		$(if $(KINDS),--kinds $(KINDS))
 
