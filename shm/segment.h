@@ -26,7 +26,15 @@
 #define SEGMENT_WORKERS_MAX          64
 #define SEGMENT_SESSIONS_PER_PROCESS 65536
 
-enum role { ROLE_NONE, ROLE_MASTER, ROLE_WORKER, ROLE_KEEPER, ROLE_ZYGOTE, ROLE_ANTIVIRUS, ROLE_AUTH };
+enum role {
+	ROLE_NONE,
+	ROLE_MASTER,
+	ROLE_WORKER,
+	ROLE_KEEPER,
+	ROLE_ZYGOTE,
+	ROLE_ANTIVIRUS,
+	ROLE_AUTH
+};
 const char *role_name(enum role role); /* "worker"; "none" for a number that is no role */
 
 enum metric {
