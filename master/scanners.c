@@ -149,6 +149,18 @@ static void take_over(struct master *m)
 	s->coming = NULL;
 	s->failures = 0;
 	s->failed = (struct database_look){0};
+	s->announced = false;
+}
+
+/* It answers questions since it is ready; in force it is once nobody else does.  Those who leave
+ * finish what they are at. */
+static void announce(struct master *m)
+{
+	struct scanners *s = &m->scanners;
+
+	if (!s->serving || s->announced || m->stopping || one_is_leaving(s))
+		return;
+	s->announced = true;
 	begin_service(m, s->serving);
 }
 
@@ -301,6 +313,7 @@ void scanners_tick(struct master *m)
 	if (m->stopping)
 		return;
 	take_over(m);
+	announce(m);
 	if (clock_mono_us() >= m->scanners.next_look_mono_us)
 		look(m);
 }

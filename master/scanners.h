@@ -30,6 +30,7 @@ struct scanners {
 	int64_t retry_mono_us; /* when what failed is tried again; 0: not before it changes */
 	unsigned failures;     /* in a row */
 	bool looked;
+	bool announced; /* that the one that serves is in force */
 };
 
 bool scanners_open(struct scanners *s);

@@ -129,7 +129,7 @@ def test_bdat(start):
         refused(reply, "extension")
 
 
-NESTED = "".join(f"Content-Type: multipart/mixed; boundary=b{i}\r\n\r\n--b{i}\r\n" for i in range(10000))
+NESTED = "".join(f"Content-Type: multipart/mixed; boundary=b{i}\r\n\r\n--b{i}\r\n" for i in range(100000))
 ATTACKS = [
     ("delimiters", HEADERS + "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + "--b\r\n" * 2000000, "limit"),
     ("nested", HEADERS + NESTED, "limit"),
