@@ -67,15 +67,37 @@ const char *dkim_algorithm_name(enum dkim_algorithm a)
 	return names[a];
 }
 
+/* It verifies, but is it acceptable? */
+static enum dkim_reason accepted(const struct dkim_signature *g, const struct dkim_settings *set)
+{
+	if (g->algorithm == DKIM_ALGORITHM_RSA_SHA1)
+		return DKIM_REASON_SHA1;
+	if (g->algorithm == DKIM_ALGORITHM_RSA_SHA256 && (int64_t)g->key_bits < set->min_key_bits)
+		return DKIM_REASON_KEY_WEAK;
+	return g->partial && !set->partial ? DKIM_REASON_PARTIAL : DKIM_REASON_NONE;
+}
+
 const struct dkim_result *dkim_of(const struct session *s)
 {
-	if (!s->tx->dkim) {
-		struct dkim_result *r = arena_new(&s->tx->arena, struct dkim_result);
+	const struct transaction *tx = s->tx;
+	const struct settings *set =
+	    tx->recipient_count ? tx->recipients[0].settings : &s->config->base;
+	struct dkim_result *r;
 
-		s->world.ops->dkim(s->world.self, s, r);
-		s->tx->dkim = r;
+	if (tx->dkim)
+		return tx->dkim;
+	r = arena_new(&s->tx->arena, struct dkim_result);
+	s->world.ops->dkim(s->world.self, s, r);
+	for (size_t i = 0; i < r->count; i++) {
+		struct dkim_signature *g = &r->signatures[i];
+
+		if (g->code == DKIM_PASS) {
+			g->reason = accepted(g, &set->dkim);
+			g->code = dkim_code_of(g->reason);
+		}
 	}
-	return s->tx->dkim;
+	s->tx->dkim = r;
+	return r;
 }
 
 bool dkim_is_unsure(const struct dkim_result *r)

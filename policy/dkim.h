@@ -11,7 +11,7 @@ enum dkim_code {
 	DKIM_PASS,
 	DKIM_FAIL,      /* it does not verify */
 	DKIM_NEUTRAL,   /* it can't be understood: as good as none */
-	DKIM_POLICY,    /* it verifies, but is not acceptable: the reason says why */
+	DKIM_POLICY,    /* it verifies, but is not acceptable (RFC 8301, options of check "dkim") */
 	DKIM_TEMPERROR, /* its key could not be had, and may be had later */
 	DKIM_PERMERROR, /* it can never be verified: no key, say */
 	DKIM_CODES

@@ -97,29 +97,16 @@ static bool find_policy(const struct session *s, struct text domain, struct auth
 	return true;
 }
 
-static bool is_below(struct text name, struct text above)
-{
-	return name.n > above.n && text_iends(name, above) && name.p[name.n - above.n - 1] == '.';
-}
-
-/* Two names can only have one organisation if the one of the first is above the second, too. */
 static enum answer is_aligned(const struct session *s, const struct author_policy *ap,
 			      struct text domain, bool strict)
 {
-	struct dmarc_walk walk;
-
 	if (text_eq(domain, ap->walk.start))
 		return ANSWER_YES;
 	if (strict)
 		return ANSWER_NO;
 	if (ap->organisation.n == 0)
 		return ANSWER_UNKNOWN;
-	if (!text_eq(domain, ap->organisation) && !is_below(domain, ap->organisation))
-		return ANSWER_NO;
-	dmarc_walk(s, domain, &walk);
-	if (walk.unanswered.n)
-		return ANSWER_UNKNOWN;
-	return text_eq(dmarc_walk_organisation(&walk), ap->organisation) ? ANSWER_YES : ANSWER_NO;
+	return dmarc_is_of(s, domain, ap->organisation);
 }
 
 /* Does one of them vouch?  Those that passed come first, and the first will do. */

@@ -52,6 +52,11 @@ void dmarc_walk(const struct session *s, struct text domain, struct dmarc_walk *
 /* The organisational domain (4.10.2): a view of walk->start. */
 struct text dmarc_walk_organisation(const struct dmarc_walk *walk);
 
+/* Is it the organisational domain of this name, too?  Yields. */
+enum answer dmarc_is_of(const struct session *s, struct text domain, struct text organisation);
+/* Relaxed alignment of two domains, in lower-case A-label form; yields. */
+enum answer dmarc_aligned(const struct session *s, struct text a, struct text b);
+
 enum dmarc_code { DMARC_NONE, DMARC_PASS, DMARC_FAIL, DMARC_TEMPERROR, DMARC_PERMERROR };
 const char *dmarc_code_name(enum dmarc_code c); /* as RFC 8601 and 9989 write them */
 

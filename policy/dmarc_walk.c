@@ -111,3 +111,42 @@ struct text dmarc_walk_organisation(const struct dmarc_walk *w)
 	/* The fewest labels: the last one. */
 	return w->count ? w->names[w->count - 1] : w->start;
 }
+
+static bool is_below(struct text name, struct text above)
+{
+	return name.n > above.n && text_iends(name, above) && name.p[name.n - above.n - 1] == '.';
+}
+
+/* Two names can only have one organisation if the one of the first is above the second, too. */
+enum answer dmarc_is_of(const struct session *s, struct text domain, struct text organisation)
+{
+	struct dmarc_walk walk;
+
+	if (!text_eq(domain, organisation) && !is_below(domain, organisation))
+		return ANSWER_NO;
+	dmarc_walk(s, domain, &walk);
+	if (walk.unanswered.n)
+		return ANSWER_UNKNOWN;
+	return text_eq(dmarc_walk_organisation(&walk), organisation) ? ANSWER_YES : ANSWER_NO;
+}
+
+/* The last label: names that differ in it have nothing in common. */
+static struct text top(struct text name)
+{
+	while (parent(name).n)
+		name = parent(name);
+	return name;
+}
+
+enum answer dmarc_aligned(const struct session *s, struct text a, struct text b)
+{
+	struct dmarc_walk walk;
+
+	if (text_eq(a, b))
+		return ANSWER_YES;
+	if (!text_eq(top(a), top(b)))
+		return ANSWER_NO;
+	dmarc_walk(s, a, &walk);
+	return walk.unanswered.n ? ANSWER_UNKNOWN
+				 : dmarc_is_of(s, b, dmarc_walk_organisation(&walk));
+}

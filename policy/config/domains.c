@@ -32,7 +32,7 @@ static const struct route *domain_route(struct loading *l, const struct raw_sect
 static const struct settings *domain_settings(struct loading *l, const struct raw_section *s)
 {
 	struct settings *own = NULL;
-	const struct raw_section *subject = NULL, *attachment = NULL;
+	const struct raw_section *subject = NULL, *attachment = NULL, *dkim = NULL;
 
 	for (const struct raw_section *check = s->next; check && check->parent == s;
 	     check = check->next) {
@@ -48,6 +48,8 @@ static const struct settings *domain_settings(struct loading *l, const struct ra
 			subject = check;
 		if (settings_name_is(LIT("attachment"), g->name))
 			attachment = check;
+		if (settings_name_is(LIT("dkim"), g->name))
+			dkim = check;
 		if (settings_name_is(LIT("relay"), g->name) &&
 		    !text_eq(own->relay.route, l->config->base.relay.route))
 			config_mistake(
@@ -60,6 +62,8 @@ static const struct settings *domain_settings(struct loading *l, const struct ra
 		config_compile(l, own, subject);
 	if (attachment)
 		config_compile_extensions(l, own, attachment);
+	if (dkim)
+		config_resolve_dkim(l, own, dkim);
 	return own ? own : &l->config->base;
 }
 

@@ -186,6 +186,9 @@ void config_compile(struct loading *l, struct settings *set, const struct raw_se
 /* --- extensions.c: the list of `set`, in the configuration's arena */
 void config_compile_extensions(struct loading *l, struct settings *set,
 			       const struct raw_section *section);
+/* --- dkim.c: the domains of `set` that must sign, in A-labels */
+void config_resolve_dkim(struct loading *l, struct settings *set,
+			 const struct raw_section *section);
 /* "a.b.c.d:port", "[v6]:port"; `fallback` is the port where none is written, 0: one has to be. */
 bool config_split_port(struct text t, uint16_t fallback, struct text *host, uint16_t *port);
 

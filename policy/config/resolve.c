@@ -169,6 +169,7 @@ static void resolve_checks(struct loading *l)
 	config_compile(l, base, config_next_section(l, config_group("subject"), NULL));
 	config_compile_extensions(l, base,
 				  config_next_section(l, config_group("attachment"), NULL));
+	config_resolve_dkim(l, base, config_next_section(l, config_group("dkim"), NULL));
 }
 
 static void resolve_relay(struct loading *l)

@@ -151,6 +151,8 @@ static const struct {
      "conf:2: help-url: \"https://why.example.net/a?b\" is no URL that begins with https:// or "
      "http://\n"},
     {LISTENER "hostname = \"mx 1\"\n", "conf:2: hostname: \"mx 1\" is no host name\n"},
+    {LISTENER "check \"dkim\" { require = { \"example.org\", \"no name\" } }\n",
+     "conf:2: check \"dkim\": require: \"no name\" is no domain name\n"},
     {LISTENER "authserv-id = \"mx 1\"\n", "conf:2: authserv-id: \"mx 1\" is no domain name\n"},
     {LISTENER "authserv-ids-removed = { \"a.example\", \"-\" }\n",
      "conf:2: authserv-ids-removed: \"-\" is no domain name\n"},

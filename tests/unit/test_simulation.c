@@ -31,7 +31,7 @@ struct server {
 	struct dnsbl_code code;
 	struct auth_network office;
 	struct net office_net;
-	struct text spf_refused[3];
+	struct text spf_refused[3], dkim_required[1];
 	struct pattern_list *patterns;
 	bool inside; /* a session runs while another one waits for its hop */
 	uint64_t seed;
@@ -109,7 +109,7 @@ static void is_one_incident(struct play *p, const struct decision *d, enum phase
 static bool asks_dns(int check)
 {
 	return check == CHECK_reverse_dns || check == CHECK_dnsbl || check == CHECK_sender_verify ||
-	       check == CHECK_spf;
+	       check == CHECK_spf || check == CHECK_dkim;
 }
 
 static void may_refuse(struct play *p, const struct decision *d, bool roles)
@@ -529,6 +529,13 @@ static void draw_settings(struct server *v, struct settings *set)
 	set->dnsbl.max_share = 1 + (int64_t)below(v, 100);
 	set->sender_verify.unknown = (int)below(v, 2);
 	set->spf.refuse = (struct text_list){v->spf_refused, below(v, 4)};
+	set->spf.unless_dkim = below(v, 2);
+	set->dkim.broken = (int)below(v, 3);
+	set->dkim.author = (int)below(v, 3);
+	set->dkim.require = (struct text_list){v->dkim_required, below(v, 2)};
+	set->dkim.unknown = (int)below(v, 2);
+	set->dkim.min_key_bits = 1024;
+	set->dkim.partial = below(v, 2);
 	set->spf.at = (int)below(v, 2);
 	set->spf.helo = (int)below(v, 3);
 	set->spf.temperror = (int)below(v, 2);
@@ -673,6 +680,7 @@ static void draw_server(struct server *v, uint64_t seed)
 	v->listener.set.name = LIT("mx");
 	v->config.listeners = &v->listener;
 	v->config.listener_count = 1;
+	v->dkim_required[0] = LIT("example.org");
 	v->spf_refused[0] = LIT("fail");
 	v->spf_refused[1] = LIT("softfail");
 	v->spf_refused[2] = LIT("permerror");

@@ -404,6 +404,9 @@ static void default_settings(struct fixture *f)
 	set->greylist.life = INT64_C(35) * 86400 * 1000000;
 	set->greylist.proofs = 2;
 	set->global = &f->config.global;
+	set->spf.unless_dkim = true;
+	set->dkim.broken = set->dkim.author = MODE_MONITOR;
+	set->dkim.min_key_bits = 1024;
 	set->helo_ip.literals = true;
 	set->restricted_sender.leading_dot = true;
 	set->restricted_sender.characters = LIT("");
