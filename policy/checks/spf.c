@@ -1,11 +1,13 @@
 /* SPF (RFC 7208): may this client send for the sender's domain?
  *
  * Judged when the message is there; at RCPT only where the record passes nobody, or where the
- * option `at` wants it.  Forwarded mail fails here through no fault of its sender's, and
- * signatures, which would save it, aren't verified: so the check only monitors unless the
- * configuration says else. */
+ * option `at` wants it.  Forwarded mail fails here through no fault of its sender's: a DKIM
+ * signature of the sender's domain, or of the author's, saves it, and where nobody can tell whether
+ * there is one the check is undecided. */
 #include "policy/spf.h"
 #include "policy/check.h"
+#include "policy/dmarc.h"
+#include "policy/message/author.h"
 
 static struct text facts_of(const struct session *s, const struct spf_result *r)
 {
@@ -47,6 +49,75 @@ static struct verdict refusal(const struct session *s, const struct settings *se
 	return v;
 }
 
+/* ---- What saves it */
+
+static enum answer is_of_either(const struct session *s, struct text domain, struct text author)
+{
+	const struct text sender = s->tx->null_sender ? LIT("") : s->tx->from.domain;
+	enum answer a = ANSWER_NO;
+
+	if (text_empty(domain))
+		return a;
+	if (!text_empty(sender) && domain_is_valid(sender))
+		a = dmarc_aligned(s, sender, domain);
+	if (a != ANSWER_YES && !text_empty(author)) {
+		const enum answer b = dmarc_aligned(s, author, domain);
+
+		a = b == ANSWER_NO ? a : b;
+	}
+	return a;
+}
+
+/* YES: `by` is the domain that has signed. */
+static enum answer is_signed(const struct session *s, struct text *by)
+{
+	const struct dkim_result *r = dkim_of(s);
+	const struct author from = author_of(s->tx->header, &s->tx->arena);
+	const struct text author = from.status == AUTHOR_ONE ? from.domain : LIT("");
+	enum answer best = r->judged ? ANSWER_NO : ANSWER_UNKNOWN;
+
+	for (size_t i = 0; i < r->count; i++) {
+		const struct dkim_signature *g = &r->signatures[i];
+		const bool unsure = g->code == DKIM_TEMPERROR || g->code == DKIM_UNDECIDED;
+		enum answer a;
+
+		if (g->code != DKIM_PASS && !unsure)
+			continue;
+		a = is_of_either(s, g->domain, author);
+		if (a == ANSWER_YES && !unsure) {
+			*by = g->domain;
+			return ANSWER_YES;
+		}
+		if (a != ANSWER_NO)
+			best = ANSWER_UNKNOWN;
+	}
+	return best;
+}
+
+/* A message that would be refused. */
+static struct verdict unless_signed(const struct session *s, const struct settings *set,
+				    const struct spf_result *r)
+{
+	const struct text facts = facts_of(s, r);
+	struct text by;
+
+	/* At RCPT there is no message yet. */
+	if (s->rcpt || !set->spf.unless_dkim)
+		return refusal(s, set, r);
+	switch (is_signed(s, &by)) {
+	case ANSWER_YES:
+		return pass_because(
+		    fact(s, "%.*s; saved by the signature of %.*s", TEXT(facts), TEXT(by)));
+	case ANSWER_NO:
+		return refusal(s, set, r);
+	case ANSWER_UNKNOWN:
+		break;
+	}
+	return no_answer(
+	    set->spf.temperror,
+	    fact(s, "%.*s; nobody can tell whether a signature saves it", TEXT(facts)));
+}
+
 static struct verdict judge_sender(const struct session *s, const struct settings *set,
 				   const struct spf_result *r)
 {
@@ -54,7 +125,7 @@ static struct verdict judge_sender(const struct session *s, const struct setting
 		return unknown(s, set, r);
 	if (!is_refused(set, r->code))
 		return pass_because(facts_of(s, r));
-	return refusal(s, set, r);
+	return unless_signed(s, set, r);
 }
 
 /* For the null sender it is the same identity. */

@@ -67,6 +67,71 @@ START_TEST(unknown_may_be_put_off)
 }
 END_TEST
 
+/* ---- What saves a forwarded message */
+
+static void signed_by(const char *domain, enum dkim_reason reason)
+{
+	f.world.dkim = (struct dkim_result){
+	    .judged = true,
+	    .count = 1,
+	    .signatures = {{.code = dkim_code_of(reason),
+			    .reason = reason,
+			    .domain = text_of(domain),
+			    .algorithm = DKIM_ALGORITHM_RSA_SHA256,
+			    .key_bits = 2048}},
+	};
+}
+
+static struct decision message_from(const char *header)
+{
+	ck_said(rcpt(), "pass");
+	return fixture_message(&f, header, 100);
+}
+
+START_TEST(a_signature_saves)
+{
+	table_dns(&f.world, "_dmarc.example.org", DNS_TXT, DNS_NXDOMAIN);
+	table_dns(&f.world, "_dmarc.news.example.org", DNS_TXT, DNS_NXDOMAIN);
+	table_dns(&f.world, "_dmarc.org", DNS_TXT, DNS_NXDOMAIN);
+	says(SPF_MAILFROM, SPF_FAIL);
+	signed_by("example.org", DKIM_REASON_NONE); /* the sender's */
+	ck_said(message_from("From: x@other.example\r\n"), "pass");
+	signed_by("other.example", DKIM_REASON_NONE); /* the author's */
+	ck_said(message_from("From: x@other.example\r\n"), "pass");
+	ck_said(message(), FAILED);
+	/* Not a broken one, and not one that isn't accepted. */
+	signed_by("example.org", DKIM_REASON_BODY);
+	ck_said(message(), FAILED);
+	signed_by("example.org", DKIM_REASON_NONE);
+	f.world.dkim.signatures[0].key_bits = 768;
+	ck_said(message(), FAILED);
+	/* Another name of the organisation, where it is one. */
+	signed_by("news.example.org", DKIM_REASON_NONE);
+	ck_said(message(), FAILED);
+	table_records(&f.world, "_dmarc.example.org", DNS_TXT, "v=DMARC1; p=none");
+	ck_said(message(), "pass");
+	f.config.base.spf.unless_dkim = false;
+	ck_said(message(), FAILED);
+}
+END_TEST
+
+/* Ours or the network's: what might save it may not refuse it. */
+START_TEST(what_might_save_it)
+{
+	says(SPF_MAILFROM, SPF_FAIL);
+	f.world.dkim = (struct dkim_result){.why = LIT("nobody")};
+	ck_said(message(), "pass");
+	signed_by("example.org", DKIM_REASON_NO_ANSWER);
+	ck_said(message(), "pass");
+	signed_by("elsewhere.example", DKIM_REASON_NO_ANSWER);
+	ck_said(message(), FAILED);
+	signed_by("news.example.org", DKIM_REASON_NONE); /* whose is it?  The DNS is silent */
+	ck_said(message(), "pass");
+	f.config.base.spf.temperror = SPF_TEMPERROR_DEFER;
+	ck_said(message(), "451 4.4.3 A DNS look-up could not be completed, try again later");
+}
+END_TEST
+
 START_TEST(results_that_are_refused_are_an_option)
 {
 	struct text words[] = {LIT("softfail"), LIT("permerror"), LIT("none")};
@@ -172,6 +237,8 @@ int main(void)
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, only_a_fail_is_refused);
 	tcase_add_test(tc, unknown_may_be_put_off);
+	tcase_add_test(tc, a_signature_saves);
+	tcase_add_test(tc, what_might_save_it);
 	tcase_add_test(tc, results_that_are_refused_are_an_option);
 	tcase_add_test(tc, at_rcpt_where_nobody_passes);
 	tcase_add_test(tc, judged_with_the_message);
