@@ -42,14 +42,14 @@ static bool give_to(int fd, struct text user, struct buf *err)
 	}
 	if (fchown(fd, pw->pw_uid, pw->pw_gid) == 0)
 		return true;
-	buf_printf(err, "cannot give state-dir to %s: %m", name);
+	buf_printf(err, "cannot give state-dir and key to %s: %m", name);
 	return false;
 }
 
 static bool take_lock(struct state_dir *s, const char *path, struct buf *err)
 {
 	char line[24];
-	s->lock_fd = openat(s->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	s->lock_fd = openat(s->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (s->lock_fd < 0) {
 		buf_printf(err, "cannot open %s/lock: %m", path);
 		return false;
@@ -69,24 +69,28 @@ static bool take_lock(struct state_dir *s, const char *path, struct buf *err)
 	return true;
 }
 
-/* Written to a new name and renamed, so that a crash never leaves half a key. */
-static bool make_key(struct state_dir *s)
+/* Written to a new name and renamed, so that a crash never leaves half a key.  The directory is the
+ * user's: whatever stands there by that name is nothing that root would write to.  The tool, as
+ * that user, reads the key where no daemon runs. */
+static bool make_key(struct state_dir *s, struct text user, struct buf *err)
 {
 	if (getrandom(&s->key, sizeof(s->key), 0) != (ssize_t)sizeof(s->key))
 		return false;
-	int fd = openat(s->fd, "key.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	unlinkat(s->fd, "key.new", 0);
+	int fd = openat(s->fd, "key.new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
-	bool ok = write(fd, &s->key, sizeof(s->key)) == (ssize_t)sizeof(s->key) && fsync(fd) == 0;
+	bool ok = give_to(fd, user, err) &&
+		  write(fd, &s->key, sizeof(s->key)) == (ssize_t)sizeof(s->key) && fsync(fd) == 0;
 	return close(fd) == 0 && ok && renameat(s->fd, "key.new", s->fd, "key") == 0 &&
 	       fsync(s->fd) == 0;
 }
 
-static bool read_key(struct state_dir *s, const char *path, struct buf *err)
+static bool read_key(struct state_dir *s, const char *path, struct text user, struct buf *err)
 {
-	int fd = openat(s->fd, "key", O_RDONLY | O_CLOEXEC);
+	int fd = openat(s->fd, "key", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {
-		if (errno == ENOENT && make_key(s))
+		if (errno == ENOENT && make_key(s, user, err))
 			return true;
 		buf_printf(err, "cannot make %s/key: %m", path);
 		return false;
@@ -112,5 +116,5 @@ bool state_dir_open(struct state_dir *s, struct text path, struct text user, str
 		buf_printf(err, "cannot make state-dir %s: %m", name);
 		return false;
 	}
-	return give_to(s->fd, user, err) && take_lock(s, name, err) && read_key(s, name, err);
+	return give_to(s->fd, user, err) && take_lock(s, name, err) && read_key(s, name, user, err);
 }

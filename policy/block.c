@@ -53,3 +53,8 @@ bool block_client(const struct session *s, const struct settings *set, enum chec
 	emit_block(s, set, check, bits, life_us, facts);
 	return true;
 }
+
+struct text block_remedy(const struct session *s)
+{
+	return fact(s, "blocks del %.*s", TEXT(s->client_text));
+}

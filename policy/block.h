@@ -16,4 +16,7 @@ bool block_stands(const struct session *s, enum check_id check, struct tally *wh
 bool block_client(const struct session *s, const struct settings *set, enum check_id check,
 		  struct tally why, int64_t life_us, struct text facts);
 
+/* The tool's command that lifts it, in the check's arena. */
+struct text block_remedy(const struct session *s);
+
 #endif

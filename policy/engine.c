@@ -32,20 +32,14 @@ static struct decision refuse(struct session *s, enum check_id id, enum phase ph
 	return decide_refusal(s, id, s->runs[id].verdict, phase);
 }
 
-/* Where nobody sends without a login, a client that guesses passwords has no business. */
-static bool is_blocked_for_guessing(struct session *s, const struct settings *set)
-{
-	return s->listener->set.auth == LISTENER_AUTH_REQUIRED &&
-	       walk_refuses_now(s, CHECK_auth_block, set);
-}
-
 /* The block to speak of in the greeting: short of resources, none is spent on those who would be
  * refused anyway.  -1: none. */
 static int block_under_stress(struct session *s, const struct settings *set)
 {
 	if (!s->under_stress)
 		return -1;
-	if (is_blocked_for_guessing(s, set))
+	if (s->listener->set.auth == LISTENER_AUTH_REQUIRED &&
+	    walk_refuses_now(s, CHECK_auth_block, set))
 		return CHECK_auth_block;
 	return walk_refuses_now(s, CHECK_dictionary_attack, set) ? CHECK_dictionary_attack : -1;
 }
@@ -87,8 +81,6 @@ struct decision engine_mail(struct session *s)
 	walk_phase(s, PHASE_MAIL);
 	if (walk_refuses(s, CHECK_no_helo, set))
 		return refuse(s, CHECK_no_helo, PHASE_MAIL);
-	if (is_blocked_for_guessing(s, set))
-		return refuse(s, CHECK_auth_block, PHASE_MAIL);
 	if (walk_refuses(s, CHECK_sender_login, set))
 		return refuse(s, CHECK_sender_login, PHASE_MAIL);
 	if (!text_empty(s->login) && limits_refuse(s, set, MOMENT_MAIL))

@@ -34,13 +34,15 @@ struct decision engine_connect(struct session *s);
 /* After HELO/EHLO and MAIL (s->helo, s->tx->from stand). */
 void engine_helo(struct session *s);
 /* At MAIL, with s->tx made and filled in: only a missing HELO, an address that isn't the login's,
- * limits by login and, where everybody has to log in, a block for guessing passwords refuse here
- * (drop the transaction then).  s->helo may be empty. */
+ * and limits by login refuse here (drop the transaction then).  s->helo may be empty. */
 struct decision engine_mail(struct session *s);
 /* At AUTH, when its mechanism is known, before its credentials are judged (also before the client
  * is asked for them): blocked (535), its attempts used up (503 with `close`), or logged in already
  * (503).  A refusal counts as an error of the client's. */
 struct decision engine_auth(struct session *s);
+/* In place of a command that leads to mail, where nobody sends without a login and the client has
+ * none: always a refusal, 530 or, where it is blocked for guessing passwords, 550. */
+struct decision engine_login_missing(struct session *s);
 /* `r` is filled in (mailbox, domain, route, settings, is_role) and not yet in tx->recipients.  When
  * it passes, limits have been charged and the caller adds it.  That it goes another way than the
  * first recipient (OTHER_ROUTE), or is one too many, is for the caller to say before.  May yield

@@ -1,4 +1,4 @@
-/* AUTH: may the client try at all? */
+/* AUTH: may the client try at all?  And what it hears that should have and did not. */
 #include "policy/decide.h"
 #include "policy/walk.h"
 #include "shm/segment.h"
@@ -21,4 +21,13 @@ struct decision engine_auth(struct session *s)
 	d.close = d.check == CHECK_auth_once;
 	d.closing = REPLY_AUTH_CLOSING;
 	return d;
+}
+
+struct decision engine_login_missing(struct session *s)
+{
+	s->rcpt = NULL;
+	if (walk_refuses_now(s, CHECK_auth_block, &s->config->base))
+		return decide_refusal(s, CHECK_auth_block, s->runs[CHECK_auth_block].verdict,
+				      PHASE_MAIL);
+	return engine_reply(s, REPLY_AUTH_REQUIRED);
 }

@@ -242,6 +242,7 @@ static void print_incident(const struct tool *t, const struct incident *i,
 	if (!text_empty(remedy)) {
 		const bool command = text_istarts(remedy, LIT("exempt ")) ||
 				     text_istarts(remedy, LIT("recipient ")) ||
+				     text_istarts(remedy, LIT("blocks ")) ||
 				     text_istarts(remedy, LIT("signature "));
 
 		printf("to let it pass   %s", command ? "gatepost " : "");

@@ -13,6 +13,6 @@ struct verdict check_auth_block(const struct session *s, const struct settings *
 	if (!block_stands(s, CHECK_auth_block, &why))
 		return pass();
 	v = reject(REPLY_AUTH_BLOCKED, LIT(""), auth_block_fact(s, why));
-	v.remedy = fact(s, "blocks del %.*s", TEXT(s->client_text));
+	v.remedy = block_remedy(s);
 	return v;
 }

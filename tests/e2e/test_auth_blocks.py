@@ -112,8 +112,8 @@ def pairs_of(n):
     """Ten attempts: of half of the clients ten pairs; of a quarter one less; of a quarter an old password."""
     if n % 4 == 3:
         return [(f"phone{n}@local.test", "old")] * 10
-    distinct = 10 if n % 4 < 2 else 9
-    return [(f"user{(n + i) % 7}@local.test", f"guess {i % distinct}") for i in range(10)]
+    pairs = [(f"user{(n + i) % 7}@local.test", f"guess {i}") for i in range(10)]
+    return pairs if n % 4 < 2 else pairs[:9] + pairs[:1]
 
 
 def attack(d, clients):
@@ -163,7 +163,7 @@ def test_exactly_the_right_ones(edge):
     os.kill(victim, signal.SIGKILL)
     for t in threads:
         t.join()
-    edge.wait_log(rf"worker \(pid {victim}\).*SIGKILL|worker.*{victim}.*[Kk]illed")
+    assert victim not in edge.children("worker")
     assert edge.dovecot.asked >= 9000
     ck_blocked()
     edge.restart()
@@ -171,7 +171,6 @@ def test_exactly_the_right_ones(edge):
     kill_all(edge)
     start_again(edge)
     ck_blocked()
-    assert edge.status()["metrics"]["blocks"] == 0 if "metrics" in edge.status() else True
 
 
 # --- one client
@@ -266,7 +265,18 @@ def test_lifted_while_nothing_runs(edge):
     assert is_blocked(edge, "192.0.2.71")
 
 
-# --- attempts, delays, stress, monitor mode
+def test_monitor_mode(edge):
+    """The last one here: it changes the daemon."""
+    edge.sections += '\ncheck "auth-block" { mode = "monitor" } check "auth-once" { mode = "monitor" }'
+    edge.sections = edge.sections.replace("attempts = 100", "attempts = 2")
+    edge.reload()
+    guess(edge, "192.0.2.80", wrong("nobody@local.test", 12))
+    assert blocks(edge)["192.0.2.80"]["mode"] == "monitor"
+    assert not is_blocked(edge, "192.0.2.80")
+    edge.wait_event("session", client="192.0.2.80")
+
+
+# --- attempts, delays, stress
 
 def test_attempts_of_one_message(slow):
     with come(slow, "192.0.2.10") as c:
@@ -285,7 +295,7 @@ def test_attempts_of_one_message(slow):
         for _ in range(3):
             assert str(c.cmd(plain("ann@local.test", "right"))) == \
                 "503 5.5.1 Authentication is allowed only once per message"
-        assert c.message() == 250
+        assert c.message("ann@local.test") == 250
         assert c.cmd(plain("ann@local.test", "right")) == 503
 
 
@@ -329,16 +339,3 @@ def test_the_greeting_under_stress(slow):
     finally:
         for c in crowd:
             c.close()
-
-
-def test_monitor_mode(slow):
-    slow.sections += '\ncheck "auth-block" { mode = "monitor" } check "auth-once" { mode = "monitor" }'
-    slow.reload()
-    for n in range(3):
-        guess(slow, "192.0.2.40", wrong("nobody@local.test", 1, n))
-    assert blocks(slow)["192.0.2.40"]["mode"] == "monitor"
-    assert not is_blocked(slow, "192.0.2.40")
-    with come(slow, "192.0.2.40") as c:
-        for n in range(3):
-            assert c.cmd(plain("nobody@local.test", "wrong 0")) == 535
-        assert str(c.cmd(plain("ann@local.test", "right"))).startswith("235")

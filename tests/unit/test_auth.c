@@ -346,11 +346,14 @@ END_TEST
 START_TEST(at_mail_and_in_the_greeting)
 {
 	session_of(CLIENT);
-	ck_said(fixture_mail(&f, "a@example.org"), "pass");
+	ck_said(engine_login_missing(&f.s), "530 5.7.0 Authentication required");
 	guess_often("a@example.net", 10);
-	ck_said(fixture_mail(&f, "a@example.org"), AT_MAIL);
+	ck_said(engine_login_missing(&f.s), AT_MAIL);
 	session_of(CLIENT);
-	ck_said(fixture_mail(&f, "a@example.org"), AT_MAIL);
+	ck_said(engine_login_missing(&f.s), AT_MAIL);
+	f.config.base.auth_block.mode = MODE_MONITOR;
+	ck_said(engine_login_missing(&f.s), "530 5.7.0 Authentication required");
+	f.config.base.auth_block.mode = MODE_ENFORCE;
 	/* Who is logged in, isn't guessing. */
 	f.s.login = LIT("own@example.net");
 	f.s.own = true;

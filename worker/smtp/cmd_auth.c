@@ -38,7 +38,7 @@ static bool may_try(struct smtp_session *ss)
 	const struct decision d = engine_auth(&ss->s);
 
 	if (d.refused)
-		reply_decision(ss, &d);
+		reply_mistake(ss, &d);
 	return !d.refused;
 }
 

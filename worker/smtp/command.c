@@ -106,7 +106,9 @@ void command_run(struct smtp_session *ss, struct text line)
 	} else if (!command_is_allowed(c, ss->state)) {
 		reply_error(ss, c->otherwise);
 	} else if (must_log_in_first(ss, c)) {
-		reply_error(ss, REPLY_AUTH_REQUIRED);
+		const struct decision d = engine_login_missing(&ss->s);
+
+		reply_mistake(ss, &d);
 	} else if (!c->run) {
 		reply_error(ss, REPLY_NOT_IMPLEMENTED);
 	} else {

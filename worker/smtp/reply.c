@@ -63,11 +63,18 @@ void reply_catalog(struct smtp_session *ss, enum reply_id id)
 	reply_decision(ss, &d);
 }
 
-void reply_error(struct smtp_session *ss, enum reply_id id)
+void reply_mistake(struct smtp_session *ss, const struct decision *d)
 {
 	ss->errors++;
 	metric_add(ss->server->slot, METRIC_protocol_errors, 1);
-	reply_catalog(ss, id);
+	reply_decision(ss, d);
+}
+
+void reply_error(struct smtp_session *ss, enum reply_id id)
+{
+	const struct decision d = engine_reply(&ss->s, id);
+
+	reply_mistake(ss, &d);
 }
 
 void reply_again(struct smtp_session *ss, enum reply_id id)

@@ -12,7 +12,9 @@ void reply_decision_plain(struct smtp_session *ss, const struct decision *d);
 
 /* A row of the catalog.  421 ends the session. */
 void reply_catalog(struct smtp_session *ss, enum reply_id id);
-/* A row of the catalog for a client's mistake, which counts. */
+/* Says what a client did wrong, which counts. */
+void reply_mistake(struct smtp_session *ss, const struct decision *d);
+/* The same by a row of the catalog. */
 void reply_error(struct smtp_session *ss, enum reply_id id);
 
 /* A temporary answer that may be given any number of times: it takes no memory. */
