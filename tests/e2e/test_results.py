@@ -39,7 +39,7 @@ class Site:
     def __init__(self):
         self.dns = DnsServer(ZONE).start()
         self.hop = Hop().start()
-        self.daemon = Daemon(dns=self.dns, hop_port=self.hop.port, sections='check "reverse-dns" { mode = "monitor" }',
+        self.daemon = Daemon(dns=self.dns, hop_port=self.hop.port, sections='check "reverse-dns" { mode = "monitor" } check "spf" { mode = "monitor" }',
                              options={"authserv-ids-removed": ["hop.example"], "spool-memory": "64K"}).start()
 
     def client(self, **kw):
