@@ -71,7 +71,8 @@ struct domain {
 	struct text name; /* A-label, lower case; without "*." */
 	bool subdomains;  /* "*.example.net" */
 	const struct route *route;
-	const struct settings *settings; /* its own where it overrides checks, else the base's */
+	const struct route *verify_route; /* recipients = "verify": who is asked; else NULL */
+	const struct settings *settings;  /* its own where it overrides checks, else the base's */
 	/* Domains of one group go the same way and judge content alike: their recipients may share
 	 * a message. */
 	unsigned group;

@@ -18,6 +18,7 @@ static bool costs_a_question(enum check_id id)
 	case CHECK_sender_verify:
 	case CHECK_rate_limit:
 	case CHECK_recipient_verify:
+	case CHECK_sender_callout:
 	case CHECK_greylist:
 	case CHECK_spf:
 		return true;
@@ -59,6 +60,7 @@ static bool limits_filled_meanwhile(struct session *s, const struct recipient *r
 	int64_t now_us = 0;
 
 	if ((run_outcome(&s->runs[CHECK_recipient_verify]) == OUTCOME_NOT_RUN &&
+	     run_outcome(&s->runs[CHECK_sender_callout]) == OUTCOME_NOT_RUN &&
 	     run_outcome(&s->runs[CHECK_spf]) == OUTCOME_NOT_RUN) ||
 	    run_outcome(&s->runs[CHECK_rate_limit]) != OUTCOME_PASS || !s->config->limit_count)
 		return false;

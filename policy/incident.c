@@ -100,6 +100,7 @@ static struct text remedy(const struct session *s, const struct refusal *r)
 	case CHECK_banned_address:
 	case CHECK_restricted_sender:
 	case CHECK_sender_verify:
+	case CHECK_sender_callout:
 	case CHECK_empty_reply_to:
 	case CHECK_subject:
 	case CHECK_invalid_headers:

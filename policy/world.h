@@ -8,6 +8,7 @@
 
 #include "policy/antivirus.h"
 #include "policy/archives.h"
+#include "policy/callout.h"
 #include "policy/dkim.h"
 #include "policy/spf.h"
 #include "shm/base/dns.h"
@@ -77,6 +78,17 @@ struct world_ops {
 	 * the transaction's arena): `answered` is false where nobody could be asked. */
 	void (*archives)(void *self, const struct session *s, const struct archives_request *rq,
 			 struct archives_facts *out);
+
+	/* What is remembered of an address that a server was asked about. */
+	enum answer (*verified)(void *self, enum verified_kind kind, struct text key,
+				struct verified *out);
+	/* Is the same asked just now?  Then waits for it, `wait_us` at most (yields), and true:
+	 * *out is what came of it.  Else false, and the caller owes the others a verify_end(). */
+	bool (*verify_join)(void *self, const struct session *s, enum verified_kind kind,
+			    struct text key, int64_t wait_us, struct verify_answer *out);
+	void (*verify_end)(void *self, const struct session *s, const struct verify_answer *a);
+	/* Holds the conversation; yields.  Fills in what *c has of outcomes. */
+	void (*call_out)(void *self, const struct session *s, struct callout *c);
 
 	uint64_t (*counter_tag)(void *self, enum table_kind kind, struct text space,
 				const void *key, size_t n);

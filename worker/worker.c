@@ -439,6 +439,7 @@ static void worker_close(struct worker *w)
 	inspect_close(w->smtp.scanners);
 	logins_close(w->smtp.logins);
 	offload_free(w->offload);
+	verifications_free(&w->smtp.verifications);
 	worker_world_close(&w->world);
 	close(w->spool.dir_fd);
 	loop_free(w->loop);

@@ -4,6 +4,7 @@
 #include "shm/base/clock.h"
 #include "shm/base/log.h"
 #include "shm/keeper.h"
+#include "worker/delivery/callout.h"
 #include "worker/smtp/archives.h"
 #include "worker/smtp/dkim.h"
 #include "worker/smtp/inspection.h"
@@ -139,6 +140,35 @@ static void archives(void *self, const struct session *s, const struct archives_
 	smtp_ask_archives(smtp_session_of(s), rq, out);
 }
 
+static enum answer verified(void *self, enum verified_kind kind, struct text key,
+			    struct verified *out)
+{
+	struct worker_world *w = self;
+
+	if (!w->events_open)
+		return ANSWER_UNKNOWN;
+	return verified_find(&w->events, kind, key, clock_wall_us(), out);
+}
+
+static bool verify_join(void *self, const struct session *s, enum verified_kind kind,
+			struct text key, int64_t wait_us, struct verify_answer *out)
+{
+	(void)self;
+	return verification_join(smtp_session_of(s), kind, key, wait_us, out);
+}
+
+static void verify_end(void *self, const struct session *s, const struct verify_answer *a)
+{
+	(void)self;
+	verification_end(smtp_session_of(s), a);
+}
+
+static void call_out(void *self, const struct session *s, struct callout *c)
+{
+	(void)self;
+	callout_run(smtp_session_of(s)->server->routes, s, c);
+}
+
 static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
 			    size_t n)
 {
@@ -196,6 +226,10 @@ static const struct world_ops ops = {
     .dkim = dkim,
     .scan = scan,
     .archives = archives,
+    .verified = verified,
+    .verify_join = verify_join,
+    .verify_end = verify_end,
+    .call_out = call_out,
     .counter_tag = counter_tag,
     .counter_read = counter_read,
     .counter_update = counter_update,
@@ -209,26 +243,33 @@ struct world worker_world_make(struct worker_world *self)
 	return (struct world){.ops = &ops, .self = self};
 }
 
-void worker_world_open(struct worker_world *w)
+static void open_store(struct worker_world *w, struct store *st, enum store_name name, bool *open,
+		       struct log_limit *limit)
 {
 	char message[256];
 	struct buf err = buf_over(message, sizeof(message));
-	static struct log_limit limit;
 	uint64_t held;
 
-	if (w->lists_open)
+	if (*open)
 		return;
-	if (store_open(&w->lists, w->state_dir, STORE_LISTS, STORE_READ, &err) == 0) {
-		w->lists_open = true;
-		return;
-	}
-	if (log_allowed(&limit, 60 * SECOND_US, &held))
-		log_warn("%s: what the lists say is unknown until it can be opened", message);
+	*open = store_open(st, w->state_dir, name, STORE_READ, &err) == 0;
+	if (!*open && log_allowed(limit, 60 * SECOND_US, &held))
+		log_warn("%s: what it says is unknown until it can be opened", message);
+}
+
+void worker_world_open(struct worker_world *w)
+{
+	static struct log_limit lists, events;
+
+	open_store(w, &w->lists, STORE_LISTS, &w->lists_open, &lists);
+	open_store(w, &w->events, STORE_EVENTS, &w->events_open, &events);
 }
 
 void worker_world_close(struct worker_world *w)
 {
 	if (w->lists_open)
 		store_close(&w->lists);
-	w->lists_open = false;
+	if (w->events_open)
+		store_close(&w->events);
+	w->lists_open = w->events_open = false;
 }

@@ -13,14 +13,14 @@ struct worker_world {
 	unsigned process;
 	const char *state_dir;
 	char delimiter; /* of tags in local parts; 0: none */
-	struct store lists;
-	bool lists_open;
+	struct store lists, events;
+	bool lists_open, events_open;
 };
 
 /* `self` outlives the world. */
 struct world worker_world_make(struct worker_world *self);
-/* Opens the lists; where that fails every answer is "unknown" until it succeeds: call it now and
- * then. */
+/* Opens the lists, and what is remembered of addresses; where that fails every answer is "unknown"
+ * until it succeeds: call it now and then. */
 void worker_world_open(struct worker_world *self);
 void worker_world_close(struct worker_world *self);
 

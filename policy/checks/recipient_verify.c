@@ -1,7 +1,9 @@
 /* The next hop refuses the recipient.  It is asked, live, where nobody nearer knows: `recipients =
  * live`, a list that could not answer (or whose answer was overruled), and always for a Maildir,
- * which costs nothing. */
+ * which costs nothing.  With `recipients = verify` it (or the hosts of another route, where the
+ * next hop takes everything) is asked as a bounce would, and the answer is remembered. */
 #include "policy/check.h"
+#include "policy/verify.h"
 
 #include <stdio.h>
 
@@ -26,7 +28,7 @@ static bool must_ask(const struct session *s, const struct settings *set)
 		return false;
 	if (r->route->host_count > 0 && r->route->hosts[0].kind == HOP_MAILDIR)
 		return true;
-	if (!r->domain || r->domain->set.recipients == RECIPIENTS_LIVE)
+	if (!r->domain || r->domain->set.recipients == RECIPIENTS_LIVE || r->domain->verify_route)
 		return true;
 	if (r->domain->set.recipients == RECIPIENTS_ANY)
 		return false;
@@ -88,12 +90,82 @@ static struct verdict put_off(const struct session *s, const struct hop_reply *h
 	return v;
 }
 
+static struct hop_reply hop_reply(const struct session *s, const struct verified *v)
+{
+	struct arena *a = &s->tx->arena;
+	struct hop_reply h = {.code = v->code};
+
+	memcpy(h.enhanced, v->enhanced, sizeof(h.enhanced));
+	h.text = arena_text(a, text_of(v->text));
+	h.hop = arena_text(a, text_of(v->hop));
+	return h;
+}
+
+static struct verdict judge_final(const struct session *s, const struct verify_result *r)
+{
+	const struct hop_reply h = hop_reply(s, &r->answer.found);
+	struct verdict v = h.code >= 550 && h.code <= 559 ? refused(s, &h) : put_off(s, &h);
+
+	v.facts = r->facts;
+	return v;
+}
+
+static struct verdict judge(const struct session *s, const struct verify_result *r)
+{
+	struct hop_reply h;
+
+	switch (r->answer.said) {
+	case VERIFY_TAKES:
+		return pass_because(r->facts);
+	case VERIFY_ANYTHING:
+		return pass_because(r->facts);
+	case VERIFY_REFUSES:
+	case VERIFY_DECLINES:
+		return judge_final(s, r);
+	case VERIFY_TOO_OFTEN:
+		return deferred(DEFERRAL_LOCAL, r->facts);
+	default:
+		h = hop_reply(s, &r->answer.found);
+		return put_off(s, &h);
+	}
+}
+
+static struct verify_result ask_once(const struct session *s, const struct settings *set)
+{
+	const struct recipient_verify_settings *o = &set->recipient_verify;
+	const struct recipient *r = s->rcpt;
+	const struct verify_rules rules = {
+	    .kind = VERIFIED_RECIPIENT,
+	    .positive_us = o->positive,
+	    .negative_us = o->negative,
+	    .rate = &o->rate,
+	    .wait_us = r->domain->verify_route->set.reply_timeout,
+	};
+	struct callout c = {.address = r->mailbox.whole, .route = r->domain->verify_route};
+
+	return verify(s, &rules, mailbox_key(&r->mailbox, &s->tx->arena), r->mailbox.domain, &c);
+}
+
+/* Hosts that refuse the null sender can only be asked live, and only where they are the next hop.
+ */
+static bool can_ask_once(const struct recipient *r, const struct verify_result *result)
+{
+	return result->answer.said != VERIFY_ANYTHING ||
+	       result->answer.found.what != VERIFIED_NO_NULL || r->domain->verify_route != r->route;
+}
+
 struct verdict check_recipient_verify(const struct session *s, const struct settings *set)
 {
 	struct hop_reply h = {0};
+	struct verify_result once;
 
 	if (!must_ask(s, set))
 		return pass();
+	if (s->rcpt->domain && s->rcpt->domain->verify_route) {
+		once = ask_once(s, set);
+		if (can_ask_once(s->rcpt, &once))
+			return judge(s, &once);
+	}
 	switch (s->world.ops->hop_takes(s->world.self, s, s->rcpt, &h)) {
 	case ANSWER_YES:
 		return pass_because(LIT("the next hop takes it"));

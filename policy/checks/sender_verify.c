@@ -2,38 +2,19 @@
  * has an address in the world, else an address of its own (RFC 5321 5.1); a null MX says itself
  * that it receives nothing (RFC 7505). */
 #include "policy/check.h"
+#include "policy/reachable.h"
 
 /* Of a domain's MX records, in the order of the answer, so many are looked at; what the others are
  * nobody knows. */
 enum { TARGETS_MAX = 5 };
 
-/* Networks where nobody's mail server is found by others (RFC 6890). */
-#define V4(a, b, bits)                                                                             \
-	{                                                                                          \
-		{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b}}, 96 + (bits)                    \
-	}
-static const struct net nowhere[] = {
-    V4(0, 0, 8),     V4(10, 0, 8),     V4(127, 0, 8),        V4(169, 254, 16),
-    V4(172, 16, 12), V4(192, 168, 16), V4(100, 64, 10),      V4(224, 0, 3),
-    {{{0}}, 127},    {{{0xfc}}, 7},    {{{0xfe, 0x80}}, 10}, {{{0xff}}, 8},
-};
-#undef V4
-
-static bool is_somewhere(const struct ip *ip)
-{
-	for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
-		if (net_contains(&nowhere[i], ip))
-			return false;
-	}
-	return true;
-}
-
-static enum answer has_address(const struct session *s, struct text name, uint16_t type)
+static enum answer has_address(const struct session *s, const struct settings *set,
+			       struct text name, uint16_t type)
 {
 	const struct dns_answer *a = s->world.ops->dns_await(s->world.self, s, name, type);
 
 	for (size_t i = 0; a->status == DNS_OK && i < a->count; i++) {
-		if (is_somewhere(&a->records[i].ip))
+		if (set->sender_verify.private_targets || ip_is_reachable(&a->records[i].ip))
 			return ANSWER_YES;
 	}
 	return dns_known(a->status) ? ANSWER_NO : ANSWER_UNKNOWN;
@@ -46,17 +27,19 @@ static void start(const struct session *s, struct text name, uint16_t type)
 
 /* Any of the names has an address.  The first IPv4 one decides nearly always, so the rest is asked
  * only when it doesn't, and then all at once. */
-static enum answer any_address(const struct session *s, const struct text *names, size_t n)
+static enum answer any_address(const struct session *s, const struct settings *set,
+			       const struct text *names, size_t n)
 {
-	enum answer answer = has_address(s, names[0], DNS_A);
+	enum answer answer = has_address(s, set, names[0], DNS_A);
 
 	for (size_t i = 0; answer != ANSWER_YES && i < n; i++) {
 		start(s, names[i], DNS_AAAA);
 		start(s, names[i], DNS_A);
 	}
 	for (size_t i = 0; answer != ANSWER_YES && i < n; i++) {
-		enum answer four = i ? has_address(s, names[i], DNS_A) : answer;
-		enum answer six = four == ANSWER_YES ? four : has_address(s, names[i], DNS_AAAA);
+		enum answer four = i ? has_address(s, set, names[i], DNS_A) : answer;
+		enum answer six =
+		    four == ANSWER_YES ? four : has_address(s, set, names[i], DNS_AAAA);
 
 		if (six == ANSWER_YES)
 			answer = six;
@@ -71,7 +54,7 @@ static struct verdict judge(const struct session *s, const struct settings *set,
 {
 	const struct text domain = s->tx->from.domain;
 
-	switch (n ? any_address(s, names, n) : ANSWER_NO) {
+	switch (n ? any_address(s, set, names, n) : ANSWER_NO) {
 	case ANSWER_YES:
 		return pass();
 	case ANSWER_NO:

@@ -5,27 +5,59 @@
 
 #include <stdlib.h>
 
-static const struct route *domain_route(struct loading *l, const struct raw_section *s,
-					const struct domain *d)
+/* NULL: said. */
+static const struct route *route_named(struct loading *l, const struct raw_section *s,
+				       const char *option, struct text name)
 {
 	const struct config *c = l->config;
-	const struct route *r = config_find_route(l, d->set.route);
+	const struct route *r = config_find_route(l, name);
 	struct suggestion near;
 
 	if (r)
 		return r;
-	if (text_empty(d->set.route)) {
-		config_mistake(l, s->line, "domain \"%.*s\" has no route: route = \"name\"",
-			       TEXT(s->title));
-		return NULL;
-	}
-	suggest_begin(&near, d->set.route);
+	suggest_begin(&near, name);
 	for (size_t i = 0; i < c->route_count; i++)
 		suggest_offer(&near, c->routes[i].set.name);
 	struct text found = config_nearest(l, &near);
-	config_mistake(l, raw_line(s, "route"), "domain \"%.*s\": route: no route \"%.*s\"%.*s",
-		       TEXT(s->title), TEXT(d->set.route), TEXT(found));
+	config_mistake(l, raw_line(s, option), "domain \"%.*s\": %s: no route \"%.*s\"%.*s",
+		       TEXT(s->title), option, TEXT(name), TEXT(found));
 	return NULL;
+}
+
+static const struct route *domain_route(struct loading *l, const struct raw_section *s,
+					const struct domain *d)
+{
+	if (!text_empty(d->set.route))
+		return route_named(l, s, "route", d->set.route);
+	config_mistake(l, s->line, "domain \"%.*s\" has no route: route = \"name\"",
+		       TEXT(s->title));
+	return NULL;
+}
+
+/* Who is asked where `recipients = "verify"`; a Maildir knows at once, without being asked so. */
+static const struct route *verify_route(struct loading *l, const struct raw_section *s,
+					const struct domain *d)
+{
+	const struct route *r = d->route;
+
+	if (d->set.recipients != RECIPIENTS_VERIFY && text_empty(d->set.verify))
+		return NULL;
+	if (d->set.recipients != RECIPIENTS_VERIFY) {
+		config_mistake(l, raw_line(s, "verify"),
+			       "domain \"%.*s\": verify: it needs recipients = \"verify\"",
+			       TEXT(s->title));
+		return NULL;
+	}
+	if (!text_empty(d->set.verify))
+		r = route_named(l, s, "verify", d->set.verify);
+	if (r && r->host_count > 0 && r->hosts[0].kind == HOP_MAILDIR) {
+		config_mistake(l, raw_line(s, text_empty(d->set.verify) ? "recipients" : "verify"),
+			       "domain \"%.*s\": recipients = \"verify\": the route \"%.*s\" is a "
+			       "Maildir, which nobody can ask",
+			       TEXT(s->title), TEXT(r->set.name));
+		return NULL;
+	}
+	return r;
 }
 
 /* The base's settings, or a copy with what the domain's check sections say. */
@@ -44,6 +76,7 @@ static const struct settings *domain_settings(struct loading *l, const struct ra
 		}
 		config_fill(l, g, check, (char *)own + g->offset, true);
 		config_check_mode(l, g, check, own);
+		config_check_lives(l, g, check, own);
 		if (settings_name_is(LIT("subject"), g->name))
 			subject = check;
 		if (settings_name_is(LIT("attachment"), g->name))
@@ -158,6 +191,7 @@ void config_resolve_domains(struct loading *l)
 		config_fill(l, g, s, &d->set, false);
 		d->set.name = s->title;
 		d->route = domain_route(l, s, d);
+		d->verify_route = verify_route(l, s, d);
 		d->settings = domain_settings(l, s);
 		check_tls(l, s, d);
 		c->domain_count++;

@@ -168,6 +168,9 @@ void config_resolve_antivirus(struct loading *l); /* after the domains */
 /* A check of the protocol can't be off or monitored. */
 void config_check_mode(struct loading *l, const struct group_row *g, const struct raw_section *s,
 		       const struct settings *set);
+/* --- verify.c: negative answers are not kept longer than positive ones. */
+void config_check_lives(struct loading *l, const struct group_row *g, const struct raw_section *s,
+			const struct settings *set);
 const struct route *config_find_route(struct loading *l, struct text name);
 const struct group_row *config_group(const char *name);
 size_t config_count_sections(struct loading *l, const struct group_row *group);

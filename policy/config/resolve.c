@@ -165,6 +165,7 @@ static void resolve_checks(struct loading *l)
 		s = config_next_section(l, g, NULL);
 		config_fill(l, g, s, (char *)base + g->offset, false);
 		config_check_mode(l, g, s, base);
+		config_check_lives(l, g, s, base);
 	}
 	config_compile(l, base, config_next_section(l, config_group("subject"), NULL));
 	config_compile_extensions(l, base,

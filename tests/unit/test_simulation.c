@@ -109,7 +109,7 @@ static void is_one_incident(struct play *p, const struct decision *d, enum phase
 static bool asks_dns(int check)
 {
 	return check == CHECK_reverse_dns || check == CHECK_dnsbl || check == CHECK_sender_verify ||
-	       check == CHECK_spf || check == CHECK_dkim;
+	       check == CHECK_sender_callout || check == CHECK_spf || check == CHECK_dkim;
 }
 
 static void may_refuse(struct play *p, const struct decision *d, bool roles)
@@ -528,6 +528,15 @@ static void draw_settings(struct server *v, struct settings *set)
 	set->dnsbl.unknown = (int)below(v, 2);
 	set->dnsbl.max_share = 1 + (int64_t)below(v, 100);
 	set->sender_verify.unknown = (int)below(v, 2);
+	set->sender_verify.private_targets = below(v, 2);
+	set->sender_callout.unknown = (int)below(v, 2);
+	set->sender_callout.positive = INT64_C(86400000000);
+	set->sender_callout.negative = INT64_C(3600000000);
+	set->sender_callout.retry = INT64_C(60000000);
+	set->sender_callout.rate = (struct rate){1 + below(v, 30), INT64_C(60000000)};
+	set->recipient_verify.positive = INT64_C(86400000000);
+	set->recipient_verify.negative = INT64_C(3600000000);
+	set->recipient_verify.rate = (struct rate){1 + below(v, 30), INT64_C(60000000)};
 	set->spf.refuse = (struct text_list){v->spf_refused, below(v, 4)};
 	set->spf.unless_dkim = below(v, 2);
 	set->dkim.broken = (int)below(v, 3);
@@ -592,7 +601,9 @@ static void draw_domains(struct server *v)
 		    .route = &v->routes[i % 2],
 		    .settings = i == 1 ? &v->other : &v->config.base,
 		};
-		v->domains[i].set.recipients = (int)below(v, 3);
+		v->domains[i].set.recipients = (int)below(v, 4);
+		if (v->domains[i].set.recipients == RECIPIENTS_VERIFY)
+			v->domains[i].verify_route = &v->routes[below(v, 2)];
 	}
 	v->config.domains = v->domains;
 	v->config.domain_count = 3;

@@ -342,6 +342,66 @@ static void ask_archives(void *self, const struct session *s, const struct archi
 	out->states = faulty_chance(w, 32) ? (unsigned)faulty_below(w, 32) : 0;
 }
 
+/* What was remembered once may be, again. */
+static enum answer verified(void *self, enum verified_kind kind, struct text key,
+			    struct verified *out)
+{
+	struct faulty_world *w = self;
+
+	(void)kind;
+	pass_time(w);
+	if (faulty_chance(w, w->unknown))
+		return ANSWER_UNKNOWN;
+	if (!holds("verified", LIST_ADDRESS, NULL, key, 64))
+		return ANSWER_NO;
+	*out = (struct verified){.what = (enum verified_what)(1 + key.n % (VERIFIED_WHATS - 1)),
+				 .code = 550,
+				 .asked_wall_us = w->wall_us - 3600,
+				 .until_wall_us = w->wall_us + 3600};
+	return ANSWER_YES;
+}
+
+static bool verify_join(void *self, const struct session *s, enum verified_kind kind,
+			struct text key, int64_t wait_us, struct verify_answer *out)
+{
+	struct faulty_world *w = self;
+
+	(void)s;
+	(void)kind;
+	(void)key;
+	(void)wait_us;
+	pass_time(w);
+	if (w->meanwhile)
+		w->meanwhile(w->meanwhile_arg);
+	if (!faulty_chance(w, 32))
+		return false;
+	*out = (struct verify_answer){.said = (enum verify_said)faulty_below(w, 7)};
+	return true;
+}
+
+static void verify_end(void *self, const struct session *s, const struct verify_answer *a)
+{
+	(void)s;
+	faulty_note(self, &a->said, sizeof(a->said));
+}
+
+static void call_out(void *self, const struct session *s, struct callout *c)
+{
+	struct faulty_world *w = self;
+	const struct hop_reply *first =
+	    &hop_replies[faulty_below(w, sizeof(hop_replies) / sizeof(hop_replies[0]))];
+
+	(void)s;
+	pass_time(w);
+	if (w->meanwhile)
+		w->meanwhile(w->meanwhile_arg);
+	c->stage = (enum callout_stage)faulty_below(w, 5);
+	c->first.code = first->code;
+	memcpy(c->first.enhanced, first->enhanced, sizeof(c->first.enhanced));
+	c->second.code = faulty_chance(w, 128) ? 250 : 550;
+	c->ours = faulty_chance(w, 16);
+}
+
 static uint64_t counter_tag(void *self, enum table_kind kind, struct text space, const void *key,
 			    size_t n)
 {
@@ -349,6 +409,9 @@ static uint64_t counter_tag(void *self, enum table_kind kind, struct text space,
 	struct buf b = buf_over(both, sizeof(both));
 
 	(void)self;
+	/* What other servers are asked is charged before a reply, and is no limit of clients. */
+	if (text_istarts(space, LIT("verify ")))
+		kind = TABLE_COUNT;
 	buf_text(&b, space);
 	buf_char(&b, '\0');
 	buf_put(&b, key, n);
@@ -442,6 +505,10 @@ const struct world_ops faulty_ops = {
     .dkim = ask_dkim,
     .scan = ask_scan,
     .archives = ask_archives,
+    .verified = verified,
+    .verify_join = verify_join,
+    .verify_end = verify_end,
+    .call_out = call_out,
     .dns_start = dns_start,
     .dns_await = dns_await,
     .counter_tag = counter_tag,

@@ -270,6 +270,75 @@ static void ask_archives(void *self, const struct session *s, const struct archi
 		out->part_states = nothing;
 }
 
+/* As the keeper and the store would have it: the last event of an address counts. */
+static enum answer verified(void *self, enum verified_kind kind, struct text key,
+			    struct verified *out)
+{
+	const struct world_table *w = self;
+	enum answer answer = ANSWER_NO;
+
+	for (unsigned i = 0; i < w->event_count; i++) {
+		const struct event *e = &w->events[i];
+		struct event_view v;
+
+		ck_assert(event_parse(e->bytes, e->n, &v));
+		if (v.type != EVENT_VERIFIED || !text_eq(key, text_of(table_field(e, FIELD_key))) ||
+		    strcmp(table_field(e, FIELD_list), verified_kind_name(kind)) != 0 ||
+		    table_number(e, FIELD_until) <= w->wall_us)
+			continue;
+		*out = (struct verified){.code = (short)table_number(e, FIELD_code),
+					 .asked_wall_us = v.wall_us,
+					 .until_wall_us = table_number(e, FIELD_until)};
+		while (strcmp(verified_what_name(out->what), table_field(e, FIELD_verdict)) != 0)
+			out->what++;
+		text_cstr(text_of(table_field(e, FIELD_enhanced)), out->enhanced, 10);
+		text_cstr(text_of(table_field(e, FIELD_hop)), out->hop, sizeof(out->hop));
+		text_cstr(text_of(table_field(e, FIELD_text)), out->text, sizeof(out->text));
+		answer = ANSWER_YES;
+	}
+	return answer;
+}
+
+static bool verify_join(void *self, const struct session *s, enum verified_kind kind,
+			struct text key, int64_t wait_us, struct verify_answer *out)
+{
+	struct world_table *w = self;
+
+	(void)s;
+	(void)kind;
+	(void)key;
+	(void)wait_us;
+	w->verify_joined++;
+	if (w->other)
+		*out = *w->other;
+	return w->other != NULL;
+}
+
+static void verify_end(void *self, const struct session *s, const struct verify_answer *a)
+{
+	(void)s;
+	(void)a;
+	((struct world_table *)self)->verify_ended++;
+}
+
+static void call_out(void *self, const struct session *s, struct callout *c)
+{
+	struct world_table *w = self;
+
+	(void)s;
+	w->callouts++;
+	w->callout_asked = *c;
+	for (size_t i = 0; i < c->target_count; i++)
+		w->callout_targets[i] = c->targets[i];
+	c->stage = w->callout.stage;
+	c->first = w->callout.first;
+	c->why = w->callout.why;
+	c->ours = w->callout.ours;
+	snprintf(c->hop, sizeof(c->hop), "%s", w->callout.hop);
+	if (!text_empty(callout_next(c)))
+		c->second = w->callout.second;
+}
+
 static const struct world_ops ops = {
     .boot_us = boot_us,
     .wall_us = wall_us,
@@ -284,6 +353,10 @@ static const struct world_ops ops = {
     .dkim = ask_dkim,
     .scan = ask_scan,
     .archives = ask_archives,
+    .verified = verified,
+    .verify_join = verify_join,
+    .verify_end = verify_end,
+    .call_out = call_out,
     .dns_start = dns_start,
     .dns_await = dns_await,
     .counter_tag = counter_tag,
@@ -422,6 +495,15 @@ static void default_settings(struct fixture *f)
 						.delay = 1000000,
 						.delay_max = 20000000};
 	set->unknown_recipient.unknown = UNKNOWN_LIVE;
+	set->recipient_verify.positive = INT64_C(86400) * 1000000;
+	set->recipient_verify.negative = INT64_C(900) * 1000000;
+	ck_assert(rate_parse(LIT("6000/1m"), &set->recipient_verify.rate));
+	set->sender_callout.positive = INT64_C(7) * 86400 * 1000000;
+	set->sender_callout.negative = INT64_C(7200) * 1000000;
+	set->sender_callout.retry = INT64_C(300) * 1000000;
+	set->sender_callout.timeout = INT64_C(10) * 1000000;
+	set->sender_callout.port = 25;
+	ck_assert(rate_parse(LIT("60/1m"), &set->sender_callout.rate));
 	set->attachment.content = MODE_ENFORCE;
 	set->attachment.archives = MODE_ENFORCE;
 	set->attachment.encrypted_archives = MODE_MONITOR;

@@ -59,6 +59,14 @@ struct world_table {
 	    archives; /* what an inspector says of archives; nothing to begin with */
 	struct archives_request archives_request; /* the last */
 	unsigned archives_asked;
+	/* What a server says that is asked of an address: stage, first, second, why, ours.  What is
+	 * remembered of it is read from the events. */
+	struct callout callout;
+	struct callout callout_asked;                               /* the last question */
+	struct callout_target callout_targets[CALLOUT_TARGETS_MAX]; /* ... and whom */
+	unsigned callouts;
+	struct verify_answer *other; /* another session's answer, for who asks the same; NULL */
+	unsigned verify_joined, verify_ended;
 	struct event events[TABLE_EVENTS_MAX]; /* the first ones */
 	unsigned event_count;
 	uint64_t metrics[METRIC_COUNT];

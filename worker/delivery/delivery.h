@@ -35,6 +35,11 @@ void delivery_close(struct delivery *d);
  * for a place in the pool; route settings bound the rest. */
 enum answer delivery_ask(struct delivery *d, const struct recipient *r, struct hop_reply *out);
 
+/* The same as a bounce would ask it, with the null sender and nothing of the client, so that the
+ * answer is about the recipient alone.  The transaction is not gone on with.  False: it is
+ * the null sender that is refused. */
+bool delivery_ask_anonymously(struct delivery *d, const struct recipient *r, struct hop_reply *out);
+
 /* What the hop's EHLO said when a connection was last opened: false only if it is known to lack it.
  */
 bool delivery_offers_smtputf8(const struct delivery *d);

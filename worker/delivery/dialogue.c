@@ -16,7 +16,7 @@ static bool step_exists(const struct dialogue *g, const struct step *s)
 	case VERB_RSET:
 		return s->i == 0 && g->reset;
 	case VERB_XFORWARD:
-		return s->i < client_info_xforward_count(g->hop);
+		return !g->anonymous && s->i < client_info_xforward_count(g->hop);
 	case VERB_RCPT:
 		return s->i < g->recipient_count;
 	case VERB_DATA:
@@ -53,6 +53,12 @@ static void put_mail(const struct dialogue *g)
 	const struct transaction *tx = g->session->tx;
 	struct hop *h = g->hop;
 
+	h->transaction = true;
+	if (g->anonymous) {
+		hop_put(h, LIT("MAIL FROM:<>"));
+		hop_put(h, g->recipients->mailbox.utf8 ? LIT(" SMTPUTF8\r\n") : LIT("\r\n"));
+		return;
+	}
 	hop_put(h, LIT("MAIL FROM:<"));
 	hop_put(h, tx->from.whole);
 	hop_put(h, LIT(">"));
@@ -65,7 +71,6 @@ static void put_mail(const struct dialogue *g)
 	if (hop_offers(h, HOP_DSN))
 		put_parameter(h, text_trim(tx->esmtp));
 	hop_put(h, LIT("\r\n"));
-	h->transaction = true;
 }
 
 static void put_rcpt(const struct dialogue *g, const struct recipient *r)
@@ -186,7 +191,7 @@ enum hop_result dialogue_run(struct dialogue *g)
 bool dialogue_refuses(struct dialogue *g)
 {
 	static const char text[] = "The next hop does not take addresses of UTF-8";
-	bool utf8 = g->session->tx->from.utf8;
+	bool utf8 = !g->anonymous && g->session->tx->from.utf8;
 
 	for (size_t i = 0; i < g->recipient_count; i++)
 		utf8 |= g->recipients[i].mailbox.utf8;

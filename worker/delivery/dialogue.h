@@ -16,6 +16,7 @@ struct dialogue {
 	enum verb begin; /* VERB_RSET (said only if it is needed), or VERB_RCPT, VERB_DATA where
 			    the transaction is open */
 	bool data;       /* ends in DATA */
+	bool anonymous;  /* a question as a bounce would put it: null sender, no client */
 
 	/* Out: */
 	bool reset;            /* RSET was needed */

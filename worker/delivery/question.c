@@ -4,6 +4,7 @@
 
 struct question {
 	const struct recipient *recipient;
+	bool sender_refused; /* asked anonymously */
 };
 
 static enum answer answer_of(const struct hop_reply *r)
@@ -62,7 +63,7 @@ static enum exchange ask(struct delivery *d, struct hop *hop, void *arg, struct 
 
 enum answer delivery_ask(struct delivery *d, const struct recipient *r, struct hop_reply *out)
 {
-	struct question q = {r};
+	struct question q = {.recipient = r};
 
 	if (d->state->maildir)
 		return maildir_ask(d->state->maildir, &d->session->tx->arena, r, out);
@@ -70,4 +71,42 @@ enum answer delivery_ask(struct delivery *d, const struct recipient *r, struct h
 		metric_add(d->routes->metrics, METRIC_hop_questions, 1);
 	delivery_exchange(d, ask, &q, out);
 	return answer_of(out);
+}
+
+static enum exchange ask_anonymously(struct delivery *d, struct hop *hop, void *arg,
+				     struct response *r)
+{
+	struct question *q = arg;
+	struct dialogue g = {
+	    .hop = hop,
+	    .session = d->session,
+	    .recipients = q->recipient,
+	    .recipient_count = 1,
+	    .begin = VERB_RSET,
+	    .anonymous = true,
+	};
+	enum hop_result got = HOP_OK;
+	enum exchange ended;
+
+	hop->owner = 0;
+	if (!dialogue_refuses(&g)) {
+		got = dialogue_run(&g);
+		q->sender_refused = g.refused == VERB_MAIL;
+	}
+	*r = g.reply;
+	if (got == HOP_OK && g.refused == VERB_NONE)
+		r->code = 250; /* each RCPT was a 2xx */
+	ended = exchange_of(hop, got);
+	/* One that was told of a client at its start serves no other. */
+	return ended == EXCHANGE_DONE && d->hold ? EXCHANGE_CLOSE : ended;
+}
+
+bool delivery_ask_anonymously(struct delivery *d, const struct recipient *r, struct hop_reply *out)
+{
+	struct question q = {.recipient = r};
+
+	if (d->routes->metrics)
+		metric_add(d->routes->metrics, METRIC_hop_questions, 1);
+	delivery_exchange(d, ask_anonymously, &q, out);
+	return !q.sender_refused;
 }

@@ -9,6 +9,7 @@
 #include "worker/delivery/delivery.h"
 #include "worker/delivery/spool.h"
 #include "worker/io/loop.h"
+#include "worker/smtp/verification.h"
 
 #include <sys/socket.h>
 
@@ -43,6 +44,7 @@ struct smtp_server {
 	struct logins *logins;    /* NULL: no listener offers AUTH */
 	struct tls_server *tls;   /* NULL: there is no certificate */
 	struct spool_place *spool_place;
+	struct verifications verifications;
 
 	struct smtp_texts texts;
 	struct smtp_session *sessions; /* all that live */

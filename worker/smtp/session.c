@@ -201,6 +201,7 @@ static void session_close(struct smtp_session *ss)
 {
 	struct smtp_server *sv = ss->server;
 
+	verification_abandon(ss);
 	smtp_transaction_end(ss);
 	session_log_end(ss);
 	/* Before the last words, which a client may take its time to hear: it may come again. */

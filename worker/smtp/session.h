@@ -73,7 +73,8 @@ struct smtp_session {
 	int message_fd; /* of the spool, for inspectors (smtp_message_fd()); -1: none */
 	struct lookups lookups;
 	struct login *login; /* an AUTH that is under way (worker/auth/login.h); NULL: none */
-	int slot;            /* in the segment, -1: none */
+	struct verification *asking; /* about an address, for others too; NULL: nothing */
+	int slot;                    /* in the segment, -1: none */
 	enum smtp_state state;
 	bool idle; /* waits for a command outside of a transaction */
 	bool done;
