@@ -63,6 +63,7 @@ extern const struct command signature_commands[];
 extern const struct command extension_commands[];
 extern const struct command recipient_commands[];
 extern const struct command user_commands[];
+extern const struct command verified_commands[];
 extern const struct command explain_commands[];
 extern const struct command limits_commands[];
 extern const struct command blocks_commands[];
