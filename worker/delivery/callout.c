@@ -158,8 +158,7 @@ static void converse(struct talk *t)
 /* Not by conn_put(): sending must not wait, and whether it arrives does not matter. */
 static void part(struct talk *t)
 {
-	if (conn_is_open(&t->conn) && !t->conn.error)
-		(void)!send(conn_fd(&t->conn), "QUIT\r\n", 6, MSG_DONTWAIT | MSG_NOSIGNAL);
+	conn_try(&t->conn, "QUIT\r\n", 6);
 	conn_close(&t->conn);
 }
 
