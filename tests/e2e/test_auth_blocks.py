@@ -6,8 +6,8 @@ import os
 import re
 import signal
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -80,6 +80,12 @@ def wrong(login, n, start=0):
     return [(login, f"wrong {i}") for i in range(start, start + n)]
 
 
+def together(calls):
+    """Calls them all at once, and returns what they return; each is a function and its arguments."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [f.result() for f in [pool.submit(*call) for call in calls]]
+
+
 def try_once(d, address):
     """What a client hears that tries to log in, in a few words."""
     with come(d, address) as c:
@@ -118,8 +124,9 @@ def pairs_of(n):
 
 def attack(d, clients):
     """A session of ten attempts for each client; where a worker dies of it, all ten again."""
+    end = time.monotonic() + 120
     for n in clients:
-        while True:
+        while time.monotonic() < end:
             try:
                 with come(d, address_of(n), hello=None) as c:
                     c.send("EHLO bot.test\r\n" + "".join(plain(*p) + "\r\n" for p in pairs_of(n)))
@@ -128,6 +135,8 @@ def attack(d, clients):
                 break
             except (EOFError, OSError):
                 continue
+        else:
+            raise AssertionError("too slow")
 
 
 def kill_all(d):
@@ -155,14 +164,13 @@ def test_exactly_the_right_ones(edge):
             for m in range(n, n + 4):
                 assert is_blocked(edge, address_of(m)) == (m % 4 < 2)
 
-    threads = [threading.Thread(target=attack, args=(edge, range(k, 1000, 8))) for k in range(8)]
-    for t in threads:
-        t.start()
-    wait_for(lambda: edge.dovecot.asked > 3000, what="3000 questions")
-    victim = edge.children("worker")[0]
-    os.kill(victim, signal.SIGKILL)
-    for t in threads:
-        t.join()
+    def kill_worker():
+        wait_for(lambda: edge.dovecot.asked > 3000, what="3000 questions")
+        victim = edge.children("worker")[0]
+        os.kill(victim, signal.SIGKILL)
+        return victim
+
+    *_, victim = together([*((attack, edge, range(k, 1000, 8)) for k in range(8)), (kill_worker,)])
     assert victim not in edge.children("worker")
     assert edge.dovecot.asked >= 9000
     ck_blocked()
@@ -307,8 +315,7 @@ def test_a_spread_out_attack_slows_down(slow):
 
     code, took = seconds("192.0.2.20", "a")
     assert code == 535 and took >= 1
-    for n in range(21, 23):
-        seconds(f"192.0.2.{n}", "a")
+    together([(seconds, f"192.0.2.{n}", "a") for n in (21, 22)])
     code, took = seconds("192.0.2.23", "a")
     assert code == 535 and took >= 2
     # Nobody is locked out: the owner waits once.
@@ -322,8 +329,7 @@ def test_a_spread_out_attack_slows_down(slow):
 
 
 def test_the_greeting_under_stress(slow):
-    for n in range(3):
-        guess(slow, "192.0.2.30", wrong("nobody@local.test", 1, n))
+    together([(guess, slow, "192.0.2.30", [("nobody@local.test", word)]) for word in "abc"])
     with come(slow, "192.0.2.30") as c:
         assert c.greeting == 220
     crowd = [come(slow, f"198.51.100.{n}", hello=None) for n in range(1, 16)]

@@ -199,6 +199,18 @@ START_TEST(modes_and_exemptions)
 }
 END_TEST
 
+START_TEST(in_the_greeting_under_stress)
+{
+	for (int i = 0; i < 5; i++)
+		to("x@example.net");
+	f.s.under_stress = true;
+	ck_said(fixture_connect(&f, CLIENT), "554 Dictionary attack detected");
+	ck_said(fixture_connect(&f, "198.51.100.8"), "pass");
+	table_exempt(&f.world, "dictionary-attack", LIST_CLIENT, CLIENT);
+	ck_said(fixture_connect(&f, CLIENT), "pass");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("dictionary");
@@ -215,6 +227,7 @@ int main(void)
 	tcase_add_test(tc, one_ipv6_network_is_one_client);
 	tcase_add_test(tc, what_the_hop_says);
 	tcase_add_test(tc, modes_and_exemptions);
+	tcase_add_test(tc, in_the_greeting_under_stress);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
