@@ -156,7 +156,8 @@ static struct login_answer ask(struct dovecot *d, struct dovecot_login *x, struc
 }
 
 /* The facts first, the response last, as the protocol wants it.  No value can hold a tab:
- * addresses, numbers, base64. */
+ * addresses, numbers, base64.  Who guesses is slowed down by us, who see all workers and all
+ * logins: Dovecot's own delay for the address would hold up the right ones, too. */
 static struct text auth_line(const struct dovecot_login *x, const struct login_question *q,
 			     struct text response, struct arena *a)
 {
