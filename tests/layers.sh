@@ -18,7 +18,8 @@ forbid policy '(worker|master)/'
 forbid policy/message 'policy/[a-z_]+\.h|policy/checks/'
 forbid worker 'master/'
 forbid worker/io '(policy|worker/(smtp|delivery|inspect)|worker/[a-z_]+\.h)'
-forbid worker/delivery 'worker/smtp/'
+forbid worker/delivery 'worker/(smtp|auth)/'
+forbid worker/auth 'worker/(smtp|delivery)/'
 forbid master/admin 'worker/'
 if grep -rnE '#include "[^"/]+"' shm policy worker master --include='*.[ch]'; then
 	echo "includes are written from the root"

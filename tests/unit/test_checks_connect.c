@@ -141,6 +141,48 @@ START_TEST(no_helo)
 }
 END_TEST
 
+/* MAIL of somebody who has logged in. */
+static struct decision mail_of(const char *login, const char *senders, const char *from)
+{
+	fixture_connect(&f, "198.51.100.7");
+	fixture_helo(&f, "client.example.org");
+	f.s.login = text_of(login);
+	f.s.login_senders = text_of(senders);
+	return fixture_mail(&f, from);
+}
+
+START_TEST(sender_login)
+{
+	static const char no[] = "553 5.7.1 The sender address does not belong to the login";
+	static const char list[] = "sales@example.net\n@shop.example";
+
+	f.config.auth.bind_sender = true;
+	ck_said(mail_of("ann@example.net", "", "ann@example.net"), "pass");
+	ck_said(mail_of("ann@example.net", "", "Ann+tag@EXAMPLE.net"), "pass");
+	ck_said(mail_of("ann@example.net", "", ""), "pass");
+	ck_said(mail_of("ann@example.net", "", "bob@example.net"), no);
+	ck_said(mail_of("ann@example.net", "", "ann@sub.example.net"), no);
+	ck_said(mail_of("ann@example.net", "", "\"ann@example.net\"@example.org"), no);
+	ck_said(mail_of("ann@example.net", list, "sales@example.net"), "pass");
+	ck_said(mail_of("ann@example.net", list, "anybody@shop.example"), "pass");
+	ck_said(mail_of("ann@example.net", list, "x@sub.shop.example"), no);
+	ck_said(mail_of("ann@example.net", list, "x@notshop.example"), no);
+	/* a login without a domain: at all that are ours, and no other */
+	ck_said(mail_of("ann", "", "ann@example.net"), "pass");
+	ck_said(mail_of("ann", "", "ann+x@other.example"), "pass");
+	ck_said(mail_of("ann", "", "ann@example.org"), no);
+	ck_said(mail_of("ann", "", "\"ann@x\"@example.net"), no);
+	/* nobody has logged in, or it isn't wanted */
+	ck_said(mail_of("", "", "bob@example.net"), "pass");
+	f.config.auth.bind_sender = false;
+	ck_said(mail_of("ann@example.net", "", "bob@example.net"), "pass");
+	f.config.auth.bind_sender = true;
+	table_exempt(&f.world, "sender-login", LIST_LOGIN, "ann@example.net");
+	ck_said(mail_of("ann@example.net", "", "bob@example.net"), "pass");
+	f.s.login = LIT("");
+}
+END_TEST
+
 static struct decision from(const char *sender)
 {
 	fixture_connect(&f, "198.51.100.7");
@@ -260,6 +302,7 @@ int main(void)
 	tcase_add_test(tc, early_talker);
 	tcase_add_test(tc, helo_ip);
 	tcase_add_test(tc, no_helo);
+	tcase_add_test(tc, sender_login);
 	tcase_add_test(tc, banned_domain);
 	tcase_add_test(tc, banned_author);
 	tcase_add_test(tc, banned_address);

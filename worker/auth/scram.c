@@ -134,6 +134,10 @@ static bool name_of(struct text first, struct scram_exchange *x)
 	if (!text_split(first, ',', &flag, &rest) || !text_split(rest, ',', &authzid, &rest) ||
 	    !text_split(rest, ',', &name, &after) || !text_istarts(name, LIT("n=")))
 		return false;
+	/* Channel binding isn't offered, and who wants it must not log in without (RFC 5802 6);
+	 * libgsasl would go on. */
+	if (!text_eq(flag, LIT("n")) && !text_eq(flag, LIT("y")))
+		return false;
 	for (size_t i = 2; i < name.n; i++) {
 		const struct text t = text_make(name.p + i, name.n - i);
 
@@ -201,7 +205,8 @@ static struct auth_reply start(struct scram_exchange *x, struct text first, scra
 	gsasl_session_hook_set(x->session, x);
 
 	const enum auth_verdict v = verdict_of(step(x, first, &n));
-	struct auth_reply r = just(v == AUTH_YES ? AUTH_MALFORMED : v, x);
+	/* A first message shows nothing that could be judged. */
+	struct auth_reply r = just(v == AUTH_CHALLENGE || v == AUTH_CANT ? v : AUTH_MALFORMED, x);
 
 	r.data = said(x, n);
 	return r;
