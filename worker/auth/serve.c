@@ -25,7 +25,7 @@ enum {
 
 /* A SCRAM exchange whose client is at work. */
 struct conversation {
-	struct conversation *older, *newer;
+	struct conversation *next, **link; /* the next is younger */
 	struct scram_exchange *exchange;
 	int fd;
 	int64_t end_mono_us;
@@ -37,7 +37,7 @@ struct server {
 	struct hasher *hasher;
 	struct scram *scram;
 	int epoll_fd;
-	struct conversation *oldest, *newest;
+	struct conversation *oldest, **youngest_next;
 	unsigned conversations;
 	bool done;
 };
@@ -112,12 +112,25 @@ static void take_password(struct server *sv, const struct auth_request *rq, int 
 
 static void end_conversation(struct server *sv, struct conversation *c)
 {
-	*(c->older ? &c->older->newer : &sv->oldest) = c->newer;
-	*(c->newer ? &c->newer->older : &sv->newest) = c->older;
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	else
+		sv->youngest_next = c->link;
 	sv->conversations--;
 	scram_end(c->exchange);
 	close(c->fd);
 	free(c);
+}
+
+static void end_conversations(struct server *sv, int64_t until_mono_us)
+{
+	struct conversation *next;
+
+	for (struct conversation *c = sv->oldest; c && c->end_mono_us <= until_mono_us; c = next) {
+		next = c->next;
+		end_conversation(sv, c);
+	}
 }
 
 static bool keep_conversation(struct server *sv, struct scram_exchange *x, int fd)
@@ -129,12 +142,12 @@ static bool keep_conversation(struct server *sv, struct scram_exchange *x, int f
 		free(c);
 		return false;
 	}
-	*c = (struct conversation){.older = sv->newest,
+	*c = (struct conversation){.link = sv->youngest_next,
 				   .exchange = x,
 				   .fd = fd,
 				   .end_mono_us = clock_mono_us() + EXCHANGE_US};
-	*(c->older ? &c->older->newer : &sv->oldest) = c;
-	sv->newest = c;
+	*c->link = c;
+	sv->youngest_next = &c->next;
 	if (++sv->conversations > EXCHANGES_MAX)
 		end_conversation(sv, sv->oldest);
 	return true;
@@ -247,8 +260,7 @@ static bool open_server(struct server *sv, struct buf *err)
 
 static void close_server(struct server *sv)
 {
-	while (sv->oldest)
-		end_conversation(sv, sv->oldest);
+	end_conversations(sv, INT64_MAX);
 	/* What is in the queue is still answered. */
 	if (sv->hasher)
 		hasher_stop(sv->hasher);
@@ -263,8 +275,7 @@ static void tick(struct server *sv)
 {
 	atomic_store(&sv->o->page->heartbeat_boot_us, clock_boot_us());
 	atomic_store(&sv->o->page->waiting, hasher_waiting(sv->hasher));
-	while (sv->oldest && sv->oldest->end_mono_us <= clock_mono_us())
-		end_conversation(sv, sv->oldest);
+	end_conversations(sv, clock_mono_us());
 }
 
 /* One event at a time: what one ends may be what another is about. */
@@ -290,6 +301,7 @@ int serve_run(const struct serve_options *o)
 	int64_t next_tick = 0;
 
 	sv = (struct server){.o = o, .epoll_fd = -1};
+	sv.youngest_next = &sv.oldest;
 	errno = 0;
 	if (!open_server(&sv, &err)) {
 		log_error("%s", message);
