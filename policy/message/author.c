@@ -13,14 +13,21 @@ struct run {
 	unsigned ats; /* ... and how many there are */
 };
 
+/* What has been read of domains: one, in some spellings, or several. */
+struct domains {
+	unsigned spellings;
+	struct text written, domain; /* the first */
+	bool several;
+};
+
 struct parse {
 	struct text t;
 	struct arena *arena;
 	size_t i;
 	struct author out;
-	unsigned spellings;
-	struct text written; /* the first domain as it was written */
-	bool malformed, several, group;
+	struct domains all, addresses; /* those in names too; without them */
+	bool in_name;
+	bool malformed, group;
 	/* Of the mailbox that is being read: */
 	unsigned runs;
 	struct run first;
@@ -126,36 +133,39 @@ static bool normalize(struct parse *p, struct text domain, struct text *out)
 	return domain_to_ascii(domain, p->arena, out);
 }
 
-static void add_domain(struct parse *p, struct text written)
+static void add_domain(struct parse *p, struct domains *d, struct text written)
 {
 	struct text domain;
 
-	p->out.mailboxes++;
-	if (p->spellings && text_ieq(written, p->written))
+	if (d->spellings && text_ieq(written, d->written))
 		return;
-	if (p->spellings == SPELLINGS_MAX) {
-		p->several = true;
+	if (d->spellings == SPELLINGS_MAX) {
+		d->several = true;
 		return;
 	}
 	if (!normalize(p, written, &domain)) {
 		p->malformed = true;
 		return;
 	}
-	if (p->spellings++ == 0) {
-		p->written = written;
-		p->out.domain = domain;
-	} else if (!text_eq(domain, p->out.domain)) {
-		p->several = true;
+	if (d->spellings++ == 0) {
+		d->written = written;
+		d->domain = domain;
+	} else if (!text_eq(domain, d->domain)) {
+		d->several = true;
 	}
 }
 
 /* The run must be an address, and nothing else. */
 static void add_address(struct parse *p, const struct run *r)
 {
-	if (r->ats != 1 || r->at == r->start || r->at + 1 == r->end)
+	if (r->ats != 1 || r->at == r->start || r->at + 1 == r->end) {
 		p->malformed = true;
-	else
-		add_domain(p, domain_of(p, r));
+		return;
+	}
+	p->out.mailboxes++;
+	add_domain(p, &p->all, domain_of(p, r));
+	if (!p->in_name)
+		add_domain(p, &p->addresses, domain_of(p, r));
 }
 
 static bool is_encoded_word(const struct parse *p, const struct run *r)
@@ -177,7 +187,9 @@ static void look_at_word(struct parse *p, const struct run *r)
 	domain = domain_of(p, r);
 	if (r->ats == 1 && (r->at == r->start || text_find(domain, '.') == domain.n))
 		return;
+	p->in_name = true;
 	add_address(p, r);
+	p->in_name = false;
 }
 
 /* "<" has been met: what stood before it were words of a name. */
@@ -273,10 +285,12 @@ struct author author_parse(struct text body, struct arena *a)
 		p.out.status = p.out.mailboxes ? AUTHOR_GROUP : AUTHOR_EMPTY_GROUP;
 	else if (p.out.mailboxes == 0)
 		p.out.status = AUTHOR_MALFORMED;
+	else if (p.addresses.several)
+		p.out.status = AUTHOR_SEVERAL;
 	else
-		p.out.status = p.several ? AUTHOR_SEVERAL : AUTHOR_ONE;
-	if (p.out.status != AUTHOR_ONE)
-		p.out.domain = (struct text){0};
+		p.out.status = p.all.several ? AUTHOR_NAMED : AUTHOR_ONE;
+	if (p.out.status == AUTHOR_ONE)
+		p.out.domain = p.all.domain;
 	return p.out;
 }
 
@@ -307,6 +321,7 @@ const char *author_status_text(enum author_status s)
 	    [AUTHOR_ONE] = "one author domain",
 	    [AUTHOR_MISSING] = "no From field",
 	    [AUTHOR_EMPTY_GROUP] = "From names nobody",
+	    [AUTHOR_NAMED] = "From shows an address of another domain in the name",
 	    [AUTHOR_REPEATED] = "several From fields",
 	    [AUTHOR_SEVERAL] = "From names several domains",
 	    [AUTHOR_GROUP] = "From holds a group",

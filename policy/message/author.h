@@ -2,7 +2,7 @@
  *
  * The parser takes a field for good only where all readers will agree on its author.  Addresses
  * outside of quoted strings and comments all count, wherever they stand, so "ceo@bank.example
- * <x@evil.example>" names two domains; where the grammar is left so far that programs differ
+ * <x@evil.example>" has no single one; where the grammar is left so far that programs differ
  * (nested brackets, source routes, two '@', blanks inside of an address) the field is malformed.
  * What honest mail has is let pass: dots, commas and a lone '@' in names that should be quoted. */
 #ifndef POLICY_MESSAGE_AUTHOR_H
@@ -14,6 +14,7 @@ enum author_status {
 	AUTHOR_ONE,         /* every mailbox is in one domain */
 	AUTHOR_MISSING,     /* no From: at all */
 	AUTHOR_EMPTY_GROUP, /* "undisclosed:;": legal, and nobody (RFC 6854) */
+	AUTHOR_NAMED, /* "ceo@bank.example <x@evil.example>": one address, another in its name */
 	/* From here on readers could be shown different authors: */
 	AUTHOR_REPEATED,  /* more than one From: */
 	AUTHOR_SEVERAL,   /* mailboxes in several domains */

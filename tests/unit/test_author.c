@@ -30,6 +30,7 @@ static const char *author(const char *body)
 
 #define MALFORMED "(From is malformed)"
 #define SEVERAL   "(From names several domains)"
+#define NAMED     "(From shows an address of another domain in the name)"
 
 static const struct {
 	const char *body, *author;
@@ -65,9 +66,9 @@ static const struct {
     {" root@localhost", "localhost"},
     /* several */
     {" a@example.org, b@other.example", SEVERAL},
-    {" a@other.example <a@example.org>", SEVERAL},
-    {" The a@other.example <a@example.org>", SEVERAL},
-    {" \"ceo\"@bank.example <a@example.org>", SEVERAL},
+    {" a@other.example <a@example.org>", NAMED},
+    {" The a@other.example <a@example.org>", NAMED},
+    {" \"ceo\"@bank.example <a@example.org>", NAMED},
     {" a@example.org, ceo@bank.example (x)", SEVERAL},
     /* groups */
     {" undisclosed:;", "(From names nobody)"},
