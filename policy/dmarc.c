@@ -2,7 +2,6 @@
 #include "policy/dmarc.h"
 
 #include "policy/check.h"
-#include "policy/message/author.h"
 
 const char *dmarc_code_name(enum dmarc_code c)
 {
@@ -93,6 +92,7 @@ static bool find_policy(const struct session *s, struct text domain, struct auth
 	ap->policy = own ? ap->record->p : policy_below(s, ap);
 	if (ap->record->testing && ap->policy != DMARC_POLICY_NONE)
 		ap->policy--;
+	out->policy = ap->policy;
 	out->found_at = ap->found_at;
 	return true;
 }
@@ -149,7 +149,6 @@ static void judge(const struct session *s, const struct author_policy *ap,
 		return;
 	}
 	out->code = DMARC_FAIL;
-	out->policy = ap->policy;
 	out->reason = LIT("no aligned SPF or DKIM pass");
 }
 
@@ -159,9 +158,9 @@ void dmarc_evaluate(const struct session *s, const struct dmarc_identities *ids,
 	struct author author = author_of(s->tx->header, &s->tx->arena);
 	struct author_policy ap = {0};
 
-	*out = (struct dmarc_result){.code = DMARC_PERMERROR, .domain = author.domain};
+	*out = (struct dmarc_result){
+	    .code = DMARC_PERMERROR, .author = author.status, .domain = author.domain};
 	if (author.status != AUTHOR_ONE) {
-		out->ambiguous = author_is_ambiguous(author.status);
 		out->reason = text_of(author_status_text(author.status));
 	} else if (author.domain.p[0] == '[') {
 		out->code = DMARC_NONE;

@@ -3,10 +3,12 @@
  *
  *   dmarc_record.c  the record:   "v=DMARC1; p=reject; ..."
  *   dmarc_walk.c    the tree walk (4.10): records of a name and those above it
- *   dmarc.c         alignment, policy, result */
+ *   dmarc.c         alignment, policy, result
+ *   dmarc_message.c what SPF and DKIM say of a transaction's message, and its result */
 #ifndef POLICY_DMARC_H
 #define POLICY_DMARC_H
 
+#include "policy/message/author.h"
 #include "policy/session.h"
 
 enum dmarc_policy { DMARC_POLICY_NONE, DMARC_POLICY_QUARANTINE, DMARC_POLICY_REJECT };
@@ -62,15 +64,17 @@ const char *dmarc_code_name(enum dmarc_code c); /* as RFC 8601 and 9989 write th
 
 struct dmarc_result {
 	enum dmarc_code code;
-	/* What the domain asks for if code is FAIL, lowered by t=y; none where there is no policy.
-	 */
+	/* What the domain asks for where DMARC fails, lowered by t=y; none where there is no
+	 * policy. */
 	enum dmarc_policy policy;
-	bool ambiguous;         /* From: could show readers another author than was judged */
+	enum author_status author;
 	struct text domain;     /* the author's; empty: From: names none */
 	struct text found_at;   /* the name whose record holds; empty: none */
 	struct text aligned_by; /* "spf", "dkim", "spf and dkim"; empty: nothing */
 	struct text reason;     /* for people, where code isn't PASS; in ASCII without '"' */
-	struct text override;   /* why a failure with p=reject was let pass; empty: it wasn't */
+	/* Why a failure isn't held against the message: "trusted_forwarder: host
+	 * lists.example.org", with RFC 9990's word for it; empty: nothing overrides the policy. */
+	struct text override;
 };
 
 /* An identity that has been authenticated, or might have been. */
@@ -87,6 +91,12 @@ struct dmarc_identities {
 	/* Something wasn't judged at all, and may have been aligned: never FAIL then. */
 	bool undecided;
 };
+
+/* The result for the transaction's message, from the end of data on: judged once, then remembered;
+ * yields the first time.  Never NULL.  Whoever overrides the policy says so in it. */
+struct dmarc_result *dmarc_of(const struct session *s);
+/* Sets off what it will ask of the DNS for the author's domain. */
+void dmarc_start(const struct session *s);
 
 /* Judges the message; yields.  Texts stand in the transaction's arena. */
 void dmarc_evaluate(const struct session *s, const struct dmarc_identities *ids,

@@ -124,6 +124,7 @@ enum answer dmarc_is_of(const struct session *s, struct text domain, struct text
 
 	if (!text_eq(domain, organisation) && !is_below(domain, organisation))
 		return ANSWER_NO;
+	dmarc_walk_start(s, domain);
 	dmarc_walk(s, domain, &walk);
 	if (walk.unanswered.n)
 		return ANSWER_UNKNOWN;

@@ -1,6 +1,7 @@
 /* Questions to the DNS that are begun before anybody waits for them. */
 #include "policy/early.h"
 
+#include "policy/dmarc.h"
 #include "policy/dnsbl.h"
 #include "policy/host.h"
 
@@ -40,6 +41,12 @@ void early_connect(const struct session *s)
 		start_lists(s, ABOUT_CLIENT);
 }
 
+/* DMARC rests upon it. */
+static bool wants_spf(const struct session *s)
+{
+	return is_on(s, CHECK_spf) || is_on(s, CHECK_dmarc);
+}
+
 static void start_spf(const struct session *s, struct text domain)
 {
 	if (domain_is_valid(domain))
@@ -49,7 +56,7 @@ static void start_spf(const struct session *s, struct text domain)
 void early_helo(const struct session *s)
 {
 	/* Also the null sender's (RFC 7208 2.4); once for the whole session. */
-	if (is_stranger(s) && is_on(s, CHECK_spf))
+	if (is_stranger(s) && wants_spf(s))
 		start_spf(s, s->helo);
 	if (is_stranger(s) && is_on(s, CHECK_dnsbl))
 		start_lists(s, ABOUT_HELO);
@@ -68,7 +75,7 @@ void early_mail(const struct session *s)
 		start_lists(s, ABOUT_SENDER);
 	if (is_on(s, CHECK_sender_verify))
 		s->world.ops->dns_start(s->world.self, s, s->tx->from.domain, DNS_MX);
-	if (is_on(s, CHECK_spf))
+	if (wants_spf(s))
 		start_spf(s, s->tx->from.domain);
 }
 
@@ -90,4 +97,10 @@ void early_rcpt(const struct session *s, const struct settings *set)
 	if (asks_of_sender(s) && check_mode(CHECK_sender_verify, set) != MODE_OFF &&
 	    run_outcome(&s->runs[CHECK_sender_verify]) == OUTCOME_NOT_RUN)
 		start_target(s);
+}
+
+void early_message(const struct session *s, const struct settings *set)
+{
+	if (check_mode(CHECK_dmarc, set) != MODE_OFF)
+		dmarc_start(s);
 }

@@ -146,6 +146,8 @@ struct decision engine_message(struct session *s)
 	s->rcpt = NULL;
 	if (limits_refuse(s, set, MOMENT_MESSAGE))
 		return refuse(s, CHECK_rate_limit, PHASE_MESSAGE);
+	if (!walk_skips(s, CHECK_dmarc, roles))
+		early_message(s, set);
 	for (unsigned id = 0; id < CHECK_COUNT; id++) {
 		if (!judges_message(id, set))
 			continue;

@@ -12,7 +12,10 @@ struct names {
 
 bool host_is_asked(const struct session *s, const struct settings *set)
 {
-	return !s->own && !client_is_proxy(s) && check_mode(CHECK_reverse_dns, set) != MODE_OFF;
+	const bool wanted =
+	    check_mode(CHECK_reverse_dns, set) != MODE_OFF || set->dmarc.trusted_forwarders.n > 0;
+
+	return wanted && !s->own && !client_is_proxy(s);
 }
 
 static uint16_t address_type(const struct session *s)

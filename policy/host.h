@@ -4,8 +4,8 @@
 
 #include "policy/check.h"
 
-/* Is the name asked for under these settings?  Not for own clients, nor where reverse-dns is off.
- */
+/* Is the name asked for under these settings?  Not for own clients, nor where reverse-dns is off
+ * and nobody is trusted by name. */
 bool host_is_asked(const struct session *s, const struct settings *set);
 
 /* Awaits the PTR records only, and starts what host_learn() will ask.  Yields. */

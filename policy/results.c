@@ -1,6 +1,9 @@
 /* Writing Authentication-Results (policy/results.h). */
 #include "policy/results.h"
 
+#include "policy/check.h"
+#include "shm/segment.h"
+
 /* Room for all that isn't a signature, and for one: twice what is ever needed. */
 enum { FIELD_MAX = 4096, SIGNATURE_MAX = 1536, LINE_WIDTH = 78, VALUE_MAX = 255 };
 
@@ -181,6 +184,42 @@ static void put_dkim(struct field *f, const struct session *s)
 		put_signature(f, &r->signatures[i]);
 }
 
+/* What the policy asks for, or would if it failed; and why that isn't done. */
+static void put_policy(struct field *f, const struct session *s, const struct dmarc_result *r)
+{
+	const struct check_run *run = s->runs ? &s->runs[CHECK_dmarc] : NULL;
+	const bool exempt = run && run->fate == FATE_EXEMPT;
+	struct text override = exempt ? LIT("local_policy") : r->override;
+	char words[128];
+	struct buf b = buf_over(words, sizeof(words));
+
+	buf_printf(&b, "p=%s", dmarc_policy_name(r->policy));
+	if (!text_empty(override)) {
+		buf_text(&b, LIT("; "));
+		buf_text(&b, override);
+	}
+	put_comment(f, buf_view(&b));
+	if (r->code == DMARC_FAIL)
+		put_property(f, "policy.dmarc",
+			     text_of(dmarc_policy_name(text_empty(override) ? r->policy
+									    : DMARC_POLICY_NONE)));
+}
+
+static void put_dmarc(struct field *f, const struct session *s)
+{
+	const struct dmarc_result *r = s->tx->dmarc;
+
+	if (!r)
+		return;
+	begin_result(f, "dmarc", dmarc_code_name(r->code));
+	if (r->author != AUTHOR_ONE)
+		put_comment(f, r->reason);
+	else if (!text_empty(r->found_at))
+		put_policy(f, s, r);
+	if (!text_empty(r->domain))
+		put_property(f, "header.from", r->domain);
+}
+
 struct text results_field(const struct session *s)
 {
 	struct arena *a = &s->tx->arena;
@@ -199,6 +238,7 @@ struct text results_field(const struct session *s)
 		if (!s->tx->null_sender)
 			put_spf(&f, s, SPF_HELO);
 		put_dkim(&f, s);
+		put_dmarc(&f, s);
 	}
 	if (f.empty)
 		buf_text(&f.out, LIT("; none"));
@@ -206,9 +246,55 @@ struct text results_field(const struct session *s)
 	return buf_view(&f.out);
 }
 
+/* ---- For the log */
+
+void results_spf(const struct session *s, struct buf *out)
+{
+	const struct spf_result *r = &s->tx->spf.results[SPF_MAILFROM];
+
+	if (s->tx->spf.asked[SPF_MAILFROM])
+		buf_printf(out, "%s %.*s", spf_code_name(r->code), TEXT(r->domain));
+}
+
+/* The first signature that passes, else the first. */
+void results_dkim(const struct session *s, struct buf *out)
+{
+	const struct dkim_result *r = s->tx->dkim;
+	const struct dkim_signature *shown;
+
+	if (!r)
+		return;
+	if (r->count == 0) {
+		buf_text(out, r->judged ? LIT("none") : LIT("temperror"));
+		return;
+	}
+	shown = &r->signatures[0];
+	for (size_t i = r->count; i-- > 0;) {
+		if (r->signatures[i].code == DKIM_PASS)
+			shown = &r->signatures[i];
+	}
+	buf_printf(out, "%s %.*s", dkim_code_name(shown->code), TEXT(shown->domain));
+}
+
+void results_dmarc(const struct session *s, struct buf *out)
+{
+	const struct dmarc_result *r = s->tx->dmarc;
+
+	if (!r)
+		return;
+	buf_printf(out, "%s%s%.*s", dmarc_code_name(r->code), r->domain.n ? " " : "",
+		   TEXT(r->domain));
+	if (r->code == DMARC_FAIL)
+		buf_printf(out, " %s%s%.*s", dmarc_policy_name(r->policy),
+			   r->override.n ? ", " : "", TEXT(r->override));
+}
+
 struct cuts results_forged(const struct session *s, struct text section)
 {
 	const struct text_list *ids = &s->config->authserv_ids;
+	struct cuts cuts = forged_results(section, ids->v, ids->n, &s->tx->arena);
 
-	return forged_results(section, ids->v, ids->n, &s->tx->arena);
+	if (cuts.n)
+		s->world.ops->count(s->world.self, METRIC_forged_results, 1);
+	return cuts;
 }

@@ -67,6 +67,8 @@ struct recipient {
 	struct text esmtp;               /* NOTIFY= and ORCPT= as they go on, checked */
 };
 
+struct dmarc_result; /* policy/dmarc.h */
+
 struct transaction {
 	struct arena arena;
 	struct mailbox from; /* .whole is empty for the null sender */
@@ -86,6 +88,7 @@ struct transaction {
 	uint64_t size;
 	bool bare_newlines;
 	const struct dkim_result *dkim; /* dkim_of(); NULL: not asked yet */
+	struct dmarc_result *dmarc;     /* dmarc_of(); NULL: not judged yet */
 };
 
 /* What the DNS says of the client's name. */

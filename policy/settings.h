@@ -79,6 +79,7 @@ struct settings {
 /* The words of a CHOICE as indexes: enum global_bare_newline { ... } would be one enum a setting;
  * these are the ones that code compares with. */
 enum { BARE_NEWLINE_NORMALIZE, BARE_NEWLINE_REJECT };
+enum { DMARC_MARK, DMARC_REJECT };
 enum { RESULTS_ON, RESULTS_REMOVE, RESULTS_OFF };
 enum { SPF_AT_DATA, SPF_AT_RCPT };
 enum { SPF_TEMPERROR_PASS, SPF_TEMPERROR_DEFER };

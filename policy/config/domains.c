@@ -64,7 +64,7 @@ static const struct route *verify_route(struct loading *l, const struct raw_sect
 static const struct settings *domain_settings(struct loading *l, const struct raw_section *s)
 {
 	struct settings *own = NULL;
-	const struct raw_section *subject = NULL, *attachment = NULL, *dkim = NULL;
+	const struct raw_section *subject = NULL, *attachment = NULL, *dkim = NULL, *dmarc = NULL;
 
 	for (const struct raw_section *check = s->next; check && check->parent == s;
 	     check = check->next) {
@@ -83,6 +83,8 @@ static const struct settings *domain_settings(struct loading *l, const struct ra
 			attachment = check;
 		if (settings_name_is(LIT("dkim"), g->name))
 			dkim = check;
+		if (settings_name_is(LIT("dmarc"), g->name))
+			dmarc = check;
 		if (settings_name_is(LIT("relay"), g->name) &&
 		    !text_eq(own->relay.route, l->config->base.relay.route))
 			config_mistake(
@@ -97,6 +99,8 @@ static const struct settings *domain_settings(struct loading *l, const struct ra
 		config_compile_extensions(l, own, attachment);
 	if (dkim)
 		config_resolve_dkim(l, own, dkim);
+	if (dmarc)
+		config_normalize_forwarders(l, own, dmarc);
 	return own ? own : &l->config->base;
 }
 

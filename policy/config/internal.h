@@ -186,6 +186,9 @@ void config_add_patterns(struct loading *l, struct pattern_list *list,
 			 const char *name, int fallback_line);
 /* The patterns of `set` compiled; the list belongs to the configuration. */
 void config_compile(struct loading *l, struct settings *set, const struct raw_section *section);
+/* --- forwarders.c: those of check "dmarc", in the form in which they are compared */
+void config_normalize_forwarders(struct loading *l, struct settings *set,
+				 const struct raw_section *section);
 /* --- extensions.c: the list of `set`, in the configuration's arena */
 void config_compile_extensions(struct loading *l, struct settings *set,
 			       const struct raw_section *section);

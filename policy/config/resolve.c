@@ -168,6 +168,7 @@ static void resolve_checks(struct loading *l)
 		config_check_lives(l, g, s, base);
 	}
 	config_compile(l, base, config_next_section(l, config_group("subject"), NULL));
+	config_normalize_forwarders(l, base, config_next_section(l, config_group("dmarc"), NULL));
 	config_compile_extensions(l, base,
 				  config_next_section(l, config_group("attachment"), NULL));
 	config_resolve_dkim(l, base, config_next_section(l, config_group("dkim"), NULL));

@@ -391,6 +391,12 @@ static const struct row rows[] = {
      0,
      "permerror ambiguous: From names several domains"},
     {"G: a@example.org;", {0}, "example.org", NULL, 0, "permerror ambiguous: From holds a group"},
+    {"b@example.org <a@evil.example>",
+     {0},
+     "evil.example",
+     NULL,
+     0,
+     "permerror: From shows an address of another domain in the name"},
     {"undisclosed:;", {0}, "example.org", NULL, 0, "permerror: From names nobody"},
     {NULL, {0}, "example.org", NULL, 0, "permerror: no From field"},
 };
@@ -436,7 +442,7 @@ static const char *shown(const struct dmarc_result *r)
 	return fact(&f.s, "%s%s%s%s: %.*s", dmarc_code_name(r->code),
 		    r->code == DMARC_FAIL ? " " : "",
 		    r->code == DMARC_FAIL ? dmarc_policy_name(r->policy) : "",
-		    r->ambiguous ? " ambiguous" : "", TEXT(r->reason))
+		    author_is_ambiguous(r->author) ? " ambiguous" : "", TEXT(r->reason))
 	    .p;
 }
 

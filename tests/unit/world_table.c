@@ -470,6 +470,9 @@ static void default_settings(struct fixture *f)
 	 * on. */
 	set->reverse_dns.mode = MODE_OFF;
 	set->sender_verify.mode = MODE_OFF;
+	set->dmarc.mode = MODE_OFF;
+	set->dmarc.ambiguous_from = MODE_ENFORCE;
+	set->dmarc.doubtful_from = MODE_MONITOR;
 	set->dnsbl.threshold = 10;
 	set->dnsbl.max_share = 95;
 	set->greylist.delay = INT64_C(300) * 1000000;

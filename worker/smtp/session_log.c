@@ -1,6 +1,7 @@
 /* The SESSION and MESSAGE events. */
 #include "worker/smtp/session_log.h"
 
+#include "policy/results.h"
 #include "shm/base/clock.h"
 
 #include <stdio.h>
@@ -103,6 +104,23 @@ static void put_message_id(struct event *e, const struct header *h)
 		event_text(e, FIELD_message_id, text_trim(f->body));
 }
 
+static void put_results(struct event *e, const struct session *s)
+{
+	static const struct {
+		enum event_field field;
+		void (*put)(const struct session *s, struct buf *out);
+	} rows[] = {
+	    {FIELD_spf, results_spf}, {FIELD_dkim, results_dkim}, {FIELD_dmarc, results_dmarc}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[EVENT_TEXT_MAX];
+		struct buf b = buf_over(text, sizeof(text));
+
+		rows[i].put(s, &b);
+		event_text(e, rows[i].field, buf_view(&b));
+	}
+}
+
 static void put_outcome(struct event *e, const struct message_log *log)
 {
 	event_text(e, FIELD_verdict, text_of(log->verdict ? log->verdict : "aborted"));
@@ -138,6 +156,7 @@ void session_log_message(struct smtp_session *ss)
 	if (tx->size)
 		event_int(e, FIELD_size, (int64_t)tx->size);
 	put_message_id(e, tx->header);
+	put_results(e, &ss->s);
 	put_outcome(e, &ss->log);
 	event_text(e, FIELD_would, ss->log.would);
 	event_text(e, FIELD_not_inspected, ss->log.not_inspected);
