@@ -194,8 +194,8 @@ compile_commands.json: $(SRCS) Makefile tools/compile-commands
 
 install: all man
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SYSCONF)/gatepost \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/man/man5 \
-		$(DESTDIR)$(PREFIX)/share/man/man8
+		$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d \
+		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/gatepostd $(DESTDIR)$(PREFIX)/sbin/gatepostd
 	install -m 755 $(BUILD)/gatepost $(DESTDIR)$(PREFIX)/bin/gatepost
 	install -m 644 $(filter %.5,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man5/
@@ -206,6 +206,7 @@ install: all man
 		install -m 644 etc/extensions $(DESTDIR)$(SYSCONF)/gatepost/extensions
 	sed 's,@PREFIX@,$(PREFIX),' etc/gatepostd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/gatepostd.service
 	install -m 644 etc/gatepostd.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/gatepostd.socket
+	install -m 644 etc/gatepost.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gatepost.conf
 
 clean:
 	rm -rf build compile_commands.json

@@ -2,7 +2,9 @@
 #include "policy/config/internal.h"
 #include "policy/message/address.h"
 
+#include <pwd.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 const struct group_row *config_group(const char *name)
 {
@@ -111,6 +113,17 @@ static void resolve_authserv_ids(struct loading *l)
 	}
 }
 
+/* Started as root, the children become these; started as anybody else they need none. */
+static void check_user(struct loading *l, const char *field, const char *option, struct text name)
+{
+	char user[64];
+
+	text_cstr(name, user, sizeof(user));
+	if (geteuid() == 0 && !getpwnam(user))
+		config_mistake(l, raw_line(&l->global, field), "%s: there is no user \"%.*s\"",
+			       option, TEXT(name));
+}
+
 static void resolve_global(struct loading *l)
 {
 	struct global_settings *g = &l->config->global;
@@ -132,6 +145,8 @@ static void resolve_global(struct loading *l)
 	if (text_empty(g->state_dir))
 		config_mistake(l, raw_line(&l->global, "state_dir"),
 			       "state-dir: it can't be empty");
+	check_user(l, "user", "user", g->user);
+	check_user(l, "jail_user", "jail-user", g->jail_user);
 	check_resolvers(l);
 	resolve_authserv_ids(l);
 	g->state_dir = source_absolute(&l->source, g->state_dir);

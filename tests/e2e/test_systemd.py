@@ -60,6 +60,33 @@ def test_notify_and_socket_activation():
         d.stop()
 
 
+def test_install(tmp_path):
+    """Below DESTDIR stands what a package would hold; what is installed again spares the configuration."""
+    here = os.path.dirname(os.path.abspath(__file__))
+
+    def install():
+        subprocess.run(["make", "-s", "install", "MODE=release", f"DESTDIR={tmp_path}", "PREFIX=/usr"],
+                       cwd=f"{here}/../..", check=True, capture_output=True, timeout=300)
+
+    install()
+    there = {os.path.relpath(f"{at}/{name}", tmp_path) for at, _, names in os.walk(tmp_path) for name in names}
+    assert there == {"usr/sbin/gatepostd", "usr/bin/gatepost", "etc/gatepost/gatepost.conf", "etc/gatepost/extensions",
+                     "usr/lib/systemd/system/gatepostd.service", "usr/lib/systemd/system/gatepostd.socket",
+                     "usr/lib/sysusers.d/gatepost.conf", "usr/share/man/man5/gatepost.conf.5",
+                     "usr/share/man/man8/gatepost.8", "usr/share/man/man8/gatepostd.8"}
+    with open(tmp_path / "usr/lib/systemd/system/gatepostd.service") as f:
+        assert "\nExecStart=/usr/sbin/gatepostd\n" in f.read()
+    # It names the files beside it by where they will stand.
+    conf = tmp_path / "etc/gatepost/gatepost.conf"
+    conf.write_text(conf.read_text().replace("/etc/gatepost/", f"{tmp_path}/etc/gatepost/"))
+    done = subprocess.run([tmp_path / "usr/sbin/gatepostd", "-t", "-c", conf], capture_output=True, text=True,
+                          timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    conf.write_text("# ours\n")
+    install()
+    assert conf.read_text() == "# ours\n"
+
+
 def test_unit_files_are_well_formed():
     """Every line of the shipped units is a section, a comment, an assignment or empty."""
     here = os.path.dirname(os.path.abspath(__file__))

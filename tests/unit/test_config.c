@@ -319,6 +319,22 @@ START_TEST(mistake_is_one_line_with_its_place)
 }
 END_TEST
 
+/* Asked as root only: nobody else becomes another user. */
+START_TEST(users_are_there)
+{
+	char mistakes[4096];
+	struct config *c = load("user = \"nobody-here\"\n\njail-user = \"nor-here\"\n"
+				"listener \"mx\" { address = { \"127.0.0.1:1\" } }\n",
+				NULL, mistakes, sizeof(mistakes), NULL);
+
+	ck_assert_str_eq(mistakes, geteuid() != 0
+				       ? ""
+				       : "conf:1: user: there is no user \"nobody-here\"\n"
+					 "conf:3: jail-user: there is no user \"nor-here\"\n");
+	config_free(c);
+}
+END_TEST
+
 START_TEST(missing_file_is_said)
 {
 	char *said = NULL;
@@ -640,13 +656,13 @@ END_TEST
 START_TEST(strange_texts_survive_printing)
 {
 	struct config *c =
-	    load_good(LISTENER "user = \"https://x/\\\"\\\\\\t\\x7f\\${A}'#//\"\n"
+	    load_good(LISTENER "clamav { database = \"/x/\\\"\\\\\\t\\x7f\\${A}'#//\" }\n"
 			       "check \"subject\" { patterns = { '\\d+\\s\"', 'a, b' } }\n");
 	char *text = printed(c, false);
 	struct config *again = load_good(text);
 
-	ck_assert(text_eq(c->global.user, LIT("https://x/\"\\\t\x7f${A}'#//")));
-	ck_assert(text_eq(again->global.user, c->global.user));
+	ck_assert(text_eq(c->clamav.database, LIT("/x/\"\\\t\x7f${A}'#//")));
+	ck_assert(text_eq(again->clamav.database, c->clamav.database));
 	ck_assert_uint_eq(again->base.subject.patterns.n, 2);
 	ck_assert(text_eq(again->base.subject.patterns.v[0], LIT("\\d+\\s\"")));
 	ck_assert(text_eq(again->base.subject.patterns.v[1], LIT("a, b")));
@@ -783,6 +799,7 @@ int main(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_loop_test(t, mistake_is_one_line_with_its_place, 0,
 			    (int)(sizeof(bad) / sizeof(bad[0])));
+	tcase_add_test(t, users_are_there);
 	tcase_add_test(t, missing_file_is_said);
 	tcase_add_test(t, nul_byte_is_refused);
 	tcase_add_test(t, a_broken_file_leaves_nothing_behind);
