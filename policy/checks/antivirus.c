@@ -97,11 +97,20 @@ static struct verdict refusal(const struct findings *f, const struct scan_match 
 	return v;
 }
 
+/* It passes, and the log says that nobody has looked. */
+static struct verdict not_scanned(struct text facts)
+{
+	struct verdict v = undecided(facts);
+
+	v.not_inspected = true;
+	return v;
+}
+
 static struct verdict limits_exceeded(const struct findings *f)
 {
 	switch (f->set->antivirus.limits) {
 	case LIMITS_PASS:
-		return undecided(f->facts);
+		return not_scanned(f->facts);
 	case LIMITS_DEFER:
 		return deferred(DEFERRAL_LOCAL, f->facts);
 	default:
@@ -140,7 +149,7 @@ struct verdict check_antivirus(const struct session *s, const struct settings *s
 		return judge(s, set, &r);
 	case SCAN_ABSENT:
 		return set->antivirus.required ? deferred(DEFERRAL_LOCAL, r.reason)
-					       : undecided(r.reason);
+					       : not_scanned(r.reason);
 	case SCAN_KILLER:
 		if (set->antivirus.killers == KILLERS_REFUSE)
 			return reject(REPLY_UNINSPECTABLE, LIT(""), r.reason);

@@ -105,6 +105,7 @@ def test_limits_are_a_verdict_of_their_own(scanning):
         d.sections = section(d.database, 'max-scan-size = "50M" max-files = 20 max-depth = 6', f'limits = "{limits}"')
         d.reload()
         assert send(d, attached(crowd)).startswith(reply)
+    d.wait_event("message", **{"not-inspected": "antivirus: limits exceeded Heuristics.Limits.Exceeded.MaxFiles"})
 
 
 def test_every_message_that_is_taken_is_scanned_whole(start, tmp_path):
@@ -132,6 +133,7 @@ def test_no_database(start, tmp_path):
     d = start(sections=section(database))
     d.wait_log("no anti-virus database in .*: messages are not scanned")
     assert send(d, attached(EICAR)).startswith("250 ")
+    d.wait_event("message", **{"not-inspected": "antivirus: there is no anti-virus database"})
     d.sections = section(database, check="required = true")
     d.reload()
     assert send(d, attached(EICAR)).startswith(LATER)
