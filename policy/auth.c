@@ -195,7 +195,7 @@ static struct text facts_of(const struct attempt *a, bool is_new, struct tally b
 	char rate[48];
 
 	if (!is_new)
-		return fact(a->s, "the same as before, %u on the login", on_login);
+		return fact(a->s, "no new pair, %u on the login", on_login);
 	if (by_client.first == 0)
 		return fact(a->s, "not counted for the client, %u on the login", on_login);
 	return fact(a->s, "pair %u of the client's %s, %u on the login", by_client.first,

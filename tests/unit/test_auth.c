@@ -500,7 +500,7 @@ START_TEST(what_the_log_says)
 	ck_facts(auth_failed(&f.s, LIT("A@example.net"), LIT("one")),
 		 "pair 1 of the client's 10/10m, 1 on the login");
 	ck_facts(auth_failed(&f.s, LIT("a@example.net"), LIT("one")),
-		 "the same as before, 1 on the login");
+		 "no new pair, 1 on the login");
 	ck_facts(auth_succeeded(&f.s, LIT("a@example.net")), "");
 	f.s.own = true;
 	ck_facts(auth_failed(&f.s, LIT("a@example.net"), LIT("two")),
