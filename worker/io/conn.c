@@ -68,16 +68,17 @@ void conn_finish(struct conn *c, int64_t deadline_us)
 }
 
 /* Unread input would make the kernel send a reset. */
-static bool nothing_unread(const struct conn *c)
+static bool nothing_unread(struct conn *c)
 {
-	return conn_buffered(c) == 0 && !c->watch.readable;
+	return conn_buffered(c) == 0 && !c->watch.readable &&
+	       !(c->transport->pending && c->transport->pending(c));
 }
 
 void conn_part(struct conn *c, int64_t deadline_us)
 {
 	if (!conn_is_open(c))
 		return;
-	c->parting = c->transport == &conn_transport_plain && nothing_unread(c);
+	c->parting = nothing_unread(c);
 	if (c->parting && conn_flush(c, deadline_us) == CONN_OK && nothing_unread(c))
 		conn_close(c);
 	else

@@ -58,14 +58,23 @@ static int bio_read(BIO *b, char *p, int n)
 	return (int)got;
 }
 
+/* More follows at once: the greeting behind a ticket (which nobody waits for), or the end. */
+static bool more_follows(const struct conn *c)
+{
+	const struct tls_link *link = c->transport_state;
+
+	return c->parting || SSL_get_state(link->ssl) == TLS_ST_SW_SESSION_TICKET;
+}
+
 static int bio_write(BIO *b, const char *p, int n)
 {
 	const struct conn *c = BIO_get_data(b);
+	const int flags = MSG_NOSIGNAL | (more_follows(c) ? MSG_MORE : 0);
 	ssize_t sent;
 
 	BIO_clear_retry_flags(b);
 	do
-		sent = send(c->watch.fd, p, (size_t)n, MSG_NOSIGNAL);
+		sent = send(c->watch.fd, p, (size_t)n, flags);
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		BIO_set_retry_write(b);

@@ -33,9 +33,11 @@ static int seal(const struct tls_tickets *t, unsigned char *name, unsigned char 
 		   : -1;
 }
 
-/* 0: a full handshake; 2: resumed, and the client gets a ticket under the newest key. */
-static int unseal(const struct tls_tickets *t, const unsigned char *name, const unsigned char *iv,
-		  EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+/* 0: a full handshake; 2: resumed, and the client gets a new ticket: under the newest key, or
+ * because with TLS 1.3 a ticket is used once (RFC 8446 C.4), and clients keep none that they have
+ * used. */
+static int unseal(SSL *ssl, const struct tls_tickets *t, const unsigned char *name,
+		  const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
 	bool renew = false;
 	const struct ticket_key *key = tickets_find(t->keys, name, &renew);
@@ -44,7 +46,7 @@ static int unseal(const struct tls_tickets *t, const unsigned char *name, const 
 		return 0;
 	if (!set_mac(mac, key) || !EVP_DecryptInit_ex(cipher, t->cipher, NULL, key->cipher, iv))
 		return -1;
-	return renew ? 2 : 1;
+	return renew || SSL_version(ssl) == TLS1_3_VERSION ? 2 : 1;
 }
 
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
@@ -52,7 +54,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 {
 	const struct tls_tickets *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
-	return sealing ? seal(t, name, iv, cipher, mac) : unseal(t, name, iv, cipher, mac);
+	return sealing ? seal(t, name, iv, cipher, mac) : unseal(ssl, t, name, iv, cipher, mac);
 }
 
 bool tls_tickets_init(struct tls_tickets *t, const struct ticket_keys *keys)
