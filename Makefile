@@ -170,7 +170,7 @@ lint:
 	@$(MAKE) --no-print-directory lint-format lint-tidy lint-cppcheck lint-docs
 
 lint-format:
-	clang-format --dry-run -Werror $(SOURCES)
+	@clang-format --dry-run -Werror $(SOURCES)
 
 lint-tidy: compile_commands.json
 	@find shm policy worker master -name '*.c' | xargs -P $$(nproc) -n 4 clang-tidy --quiet 2>&1 >build/tidy.log; \

@@ -196,7 +196,8 @@ START_TEST(scram_first_messages)
 	char nul[] = "n,,n=ann@x,r=a\0c", *huge = malloc(9000);
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ck_assert_msg(begin(text_of(bad[i])) == AUTH_MALFORMED, "%s: %d", bad[i], begin(text_of(bad[i])));
+		ck_assert_msg(begin(text_of(bad[i])) == AUTH_MALFORMED, "%s: %d", bad[i],
+			      begin(text_of(bad[i])));
 	ck_assert_int_eq(begin(text_make(nul, sizeof(nul) - 1)), AUTH_MALFORMED);
 	memset(huge, 'x', 9000);
 	memcpy(huge, "n,,n=", 5);
