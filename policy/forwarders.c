@@ -66,7 +66,7 @@ enum answer forwarders_vouch(const struct session *s, const struct settings *set
 	if (entries->n == 0)
 		return ANSWER_NO;
 	host = host_vouches(s, entries, by);
-	if (host == ANSWER_YES)
+	if (host == ANSWER_YES || !s->tx->header)
 		return host;
 	signature = signature_vouches(s, entries, by);
 	return signature == ANSWER_NO ? host : signature;

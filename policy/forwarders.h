@@ -5,10 +5,10 @@
 
 #include "policy/session.h"
 
-/* Does one of them vouch for the message: by the client's confirmed name, or by a DKIM signature
- * that passes?  YES: *by is "host lists.example.org" or "signature of lists.example.org", with the
- * entry of the configuration.  UNKNOWN: one might, were the DNS or an inspector to answer.  At the
- * end of data; yields. */
+/* Does one of them vouch for the message: by the client's confirmed name, or (from the end of data
+ * on) by a DKIM signature that passes?  YES: *by is "host lists.example.org" or "signature of
+ * lists.example.org", with the entry of the configuration.  UNKNOWN: one might, were the DNS or an
+ * inspector to answer.  Yields. */
 enum answer forwarders_vouch(const struct session *s, const struct settings *set, struct text *by);
 
 #endif

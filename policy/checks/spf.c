@@ -2,11 +2,12 @@
  *
  * Judged when the message is there; at RCPT only where the record passes nobody, or where the
  * option `at` wants it.  Forwarded mail fails here through no fault of its sender's: a DKIM
- * signature of the sender's domain, or of the author's, saves it, and where nobody can tell whether
- * there is one the check is undecided. */
+ * signature of the sender's domain, or of the author's, saves it, and so does a trusted forwarder
+ * (of check "dmarc"); where nobody can tell whether there is one the check is undecided. */
 #include "policy/spf.h"
 #include "policy/check.h"
 #include "policy/dmarc.h"
+#include "policy/forwarders.h"
 #include "policy/message/author.h"
 
 static struct text facts_of(const struct session *s, const struct spf_result *r)
@@ -68,7 +69,7 @@ static enum answer is_of_either(const struct session *s, struct text domain, str
 	return a;
 }
 
-/* YES: `by` is the domain that has signed. */
+/* YES: *by is "the signature of example.org". */
 static enum answer is_signed(const struct session *s, struct text *by)
 {
 	const struct dkim_result *r = dkim_of(s);
@@ -85,7 +86,7 @@ static enum answer is_signed(const struct session *s, struct text *by)
 			continue;
 		a = is_of_either(s, g->domain, author);
 		if (a == ANSWER_YES && !unsure) {
-			*by = g->domain;
+			*by = fact(s, "the signature of %.*s", TEXT(g->domain));
 			return ANSWER_YES;
 		}
 		if (a != ANSWER_NO)
@@ -94,28 +95,37 @@ static enum answer is_signed(const struct session *s, struct text *by)
 	return best;
 }
 
+/* At RCPT there is no message yet, but perhaps a forwarder's name. */
+static enum answer is_saved(const struct session *s, const struct settings *set, struct text *by)
+{
+	const enum answer forwarded = forwarders_vouch(s, set, by);
+	enum answer is;
+
+	if (forwarded == ANSWER_YES || s->rcpt || !set->spf.unless_dkim)
+		return forwarded;
+	is = is_signed(s, by);
+	return is == ANSWER_NO ? forwarded : is;
+}
+
 /* A message that would be refused. */
-static struct verdict unless_signed(const struct session *s, const struct settings *set,
-				    const struct spf_result *r)
+static struct verdict unless_saved(const struct session *s, const struct settings *set,
+				   const struct spf_result *r)
 {
 	const struct text facts = facts_of(s, r);
 	struct text by;
 
-	/* At RCPT there is no message yet. */
-	if (s->rcpt || !set->spf.unless_dkim)
-		return refusal(s, set, r);
-	switch (is_signed(s, &by)) {
+	switch (is_saved(s, set, &by)) {
 	case ANSWER_YES:
-		return pass_because(
-		    fact(s, "%.*s; saved by the signature of %.*s", TEXT(facts), TEXT(by)));
+		return pass_because(fact(s, "%.*s; saved by %.*s", TEXT(facts), TEXT(by)));
 	case ANSWER_NO:
 		return refusal(s, set, r);
 	case ANSWER_UNKNOWN:
 		break;
 	}
-	return no_answer(
-	    set->spf.temperror,
-	    fact(s, "%.*s; nobody can tell whether a signature saves it", TEXT(facts)));
+	return no_answer(set->spf.temperror,
+			 fact(s,
+			      "%.*s; nobody can tell whether a signature or a forwarder saves it",
+			      TEXT(facts)));
 }
 
 static struct verdict judge_sender(const struct session *s, const struct settings *set,
@@ -125,7 +135,7 @@ static struct verdict judge_sender(const struct session *s, const struct setting
 		return unknown(s, set, r);
 	if (!is_refused(set, r->code))
 		return pass_because(facts_of(s, r));
-	return unless_signed(s, set, r);
+	return unless_saved(s, set, r);
 }
 
 /* For the null sender it is the same identity. */

@@ -288,6 +288,41 @@ START_TEST(one_author)
 }
 END_TEST
 
+/* SPF fails behind a forwarder as well. */
+START_TEST(spf_is_saved_too)
+{
+	static struct text fail = {"fail", 4};
+
+	f.config.base.dmarc.mode = MODE_OFF;
+	f.config.base.spf.mode = MODE_ENFORCE;
+	f.config.base.spf.refuse = (struct text_list){&fail, 1};
+	spf_says(SPF_FAIL);
+	ck_said(judge(FROM), "550 5.7.23 The message failed SPF checks");
+	trust(".lists.example", NULL);
+	sign("a.lists.example", DKIM_PASS);
+	forget();
+	ck_said(judge(FROM), "pass");
+	f.world.dkim.count = 0;
+	forget();
+	ck_said(judge(FROM), "550 5.7.23 The message failed SPF checks");
+	f.s.host = LIT("m.lists.example");
+	ck_said(judge(FROM), "pass");
+	/* By name at RCPT, too. */
+	f.config.base.spf.at = SPF_AT_RCPT;
+	f.s.host_state = HOST_CONFIRMED;
+	fixture_mail(&f, "a@example.org");
+	ck_said(fixture_rcpt(&f, "c@example.net"), "pass");
+	f.s.host = LIT("");
+	f.s.host_state = HOST_NONE;
+	fixture_mail(&f, "a@example.org");
+	ck_said(fixture_rcpt(&f, "c@example.net"), "550 5.7.23 The message failed SPF checks");
+	/* Not while nobody knows the name. */
+	f.s.host_state = HOST_NO_ANSWER;
+	fixture_mail(&f, "a@example.org");
+	ck_said(fixture_rcpt(&f, "c@example.net"), "pass");
+}
+END_TEST
+
 START_TEST(who_is_not_judged)
 {
 	f.config.base.dmarc.mode = MODE_OFF;
@@ -330,6 +365,7 @@ int main(void)
 	tcase_add_test(tc, perhaps_a_forwarder);
 	tcase_add_test(tc, what_nobody_could_judge);
 	tcase_add_loop_test(tc, one_author, 0, sizeof(authors) / sizeof(authors[0]));
+	tcase_add_test(tc, spf_is_saved_too);
 	tcase_add_test(tc, who_is_not_judged);
 	tcase_add_test(tc, exempt);
 	suite_add_tcase(suite, tc);
