@@ -264,7 +264,9 @@ def test_esmtpsa(server, hop_server):
     with Secure(server.ports["submission"]) as c:
         assert c.cmd("AUTH PLAIN " + plain("ann@local.test", PASSWORD)) == 235
         assert c.message("ann@local.test", "x@elsewhere.test") == 250
-    assert b" with ESMTPSA id " in hop_server.messages[before][2]
+    text = hop_server.messages[before][2]
+    assert b" with ESMTPSA id " in text
+    assert text.startswith(b"Authentication-Results: mx1.test;\r\n\tauth=pass smtp.auth=ann@local.test\r\nReceived: ")
 
 
 def test_limit_of_a_login(server):
