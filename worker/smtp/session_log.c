@@ -148,7 +148,7 @@ void session_log_message(struct smtp_session *ss)
 	event_begin(e, EVENT_MESSAGE, clock_wall_us());
 	put_client(e, ss);
 	snprintf(number, sizeof(number), "%s.%u", ss->s.id, ss->transactions);
-	event_text(e, FIELD_text, text_of(number));
+	event_text(e, FIELD_id, text_of(number));
 	event_text(e, FIELD_from, tx->null_sender ? LIT("<>") : tx->from.whole);
 	put_recipients(e, ss);
 	if (tx->recipient_count && tx->recipients[0].route)
