@@ -166,23 +166,32 @@ static bool find(struct tool *t, const struct list_entry *asked, struct finding 
 
 /* ---- saying ---- */
 
-static void json_entry(const char *name, const struct list_entry *e, const struct hits *hits)
+static void json_time(int64_t wall_us)
 {
 	char time[40];
 
+	if (wall_us)
+		json_string(when(true, wall_us, time));
+	else
+		fputs("null", stdout);
+}
+
+static void json_entry(const char *name, const struct list_entry *e, const struct hits *hits)
+{
 	printf(",\n \"%s\": {\"what\": ", name);
 	json_string(e->key);
 	printf(", \"by\": ");
 	json_string(e->by);
 	printf(", \"reason\": ");
 	json_string(e->reason);
+	printf(", \"added\": ");
+	json_time(e->added_wall_us);
 	printf(", \"expires\": ");
-	if (e->expires_wall_us)
-		json_string(when(true, e->expires_wall_us, time));
-	else
-		fputs("null", stdout);
-	if (hits)
-		printf(", \"hits\": %llu", (unsigned long long)hits->count);
+	json_time(e->expires_wall_us);
+	if (hits) {
+		printf(", \"hits\": %llu, \"last\": ", (unsigned long long)hits->count);
+		json_time(hits->last_wall_us);
+	}
 	putchar('}');
 }
 

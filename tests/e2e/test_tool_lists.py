@@ -51,6 +51,8 @@ def test_ban_add_list_check_del(box):
     done = box.tool("ban", "check", "203.0.113.77")
     assert done.stdout.startswith("banned by 203.0.113.0/24 until ")
     assert done.stdout.endswith("(hit 0 times)\nresult: refused\n")
+    assert json.loads(box.tool("ban", "check", "203.0.113.77", "--json").stdout)["ban"] == \
+        {k: ban[k] for k in ("what", "by", "reason", "added", "expires", "hits", "last")}
     assert no(box.tool("ban", "check", "203.0.114.1", check=False)).stdout == \
         "not banned: 203.0.114.1\nresult: not refused\n"
     assert box.tool("ban", "del", "203.0.113.0/24").stdout == "no longer banned: 203.0.113.0/24\n"

@@ -1,12 +1,14 @@
 """The tool beside a running daemon: what it changes holds for the very next session, and what it shows is true."""
 import json
 import os
+import pty
 import re
 import signal
+import subprocess
 
 import pytest
 
-from daemon import wait_for
+from daemon import BUILD, wait_for
 
 DOMAINS = 'domain "local.test" { route = "box" recipients = "list" }'
 ID = re.compile(r"\[(mx1-([0-9A-Z]{4})-([0-9A-Z]{4}))\]")
@@ -218,6 +220,22 @@ def test_requests_reach_a_keeper_that_was_killed(edge):
     assert send(d) == 250
 
 
+def on_terminal(d, *args):
+    """What `gatepost ARGS` prints on a terminal."""
+    ours, its = pty.openpty()
+    subprocess.run([f"{BUILD}/gatepost", "-c", d.path, *args], stdin=its, stdout=its, stderr=its, check=True,
+                   timeout=60)
+    os.close(its)
+    shown = b""
+    try:
+        while block := os.read(ours, 65536):
+            shown += block
+    except OSError:  # EIO: nobody writes there any more
+        pass
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n")
+
+
 def test_status(edge):
     d = edge()
     assert send(d) == 250
@@ -239,7 +257,9 @@ def test_status(edge):
     assert "MODE IS" not in shown
     for mode in ("monitor", "soft"):
         d.reload(mode=mode)
-        assert f"MODE IS {mode.upper()}" in d.tool("status").stdout
+        assert f"\nMODE IS {mode.upper()}: " in d.tool("status").stdout
+        # Red, where somebody looks on.
+        assert f"\033[1;31mMODE IS {mode.upper()}: " in on_terminal(d, "status")
     assert json.loads(d.tool("status", "--json").stdout)["mode"] == "soft"
 
 
