@@ -13,6 +13,7 @@ import pytest
 
 from daemon import Daemon, free_port, wait_for
 from fake_dovecot import FakeDovecot
+from scram import Scram
 from smtp import Client
 
 PROXY = "127.0.0.8"  # speaks for the clients of these tests, by the PROXY protocol
@@ -21,16 +22,18 @@ AT_MAIL = "550 5.7.1 The sender is blacklisted due to repeated auth failures"
 PASSWORDS = {"ann@local.test": "right", "bob@local.test": "right", "boss@local.test": "right"}
 
 
-def daemon_with_logins(auth, sections="", **options):
+def daemon_with_logins(auth, sections="", local=False, **options):
+    """`local`: the users are our own, else a fake Dovecot's."""
     d = Daemon(options=options)
     folder = tempfile.mkdtemp(prefix="gatepost-auth-", dir=d.dir)
     os.chmod(folder, 0o755)
     d.dovecot = FakeDovecot(f"{folder}/auth", PASSWORDS)
+    backend = "local" if local else f"dovecot:{d.dovecot.path}"
     d.submission = free_port()
     d.sections = "\n".join([
         f'listener "submission" {{ address = {{ "127.0.0.1:{d.submission}" }} tls = "off" auth = "required" '
         'auth-plaintext = true route = "box" proxy-from = { "127.0.0.8/32" } }',
-        f'auth {{ backend = "dovecot:{d.dovecot.path}" {auth} }}', sections])
+        f'auth {{ backend = "{backend}" {auth} }}', sections])
     return d
 
 
@@ -47,9 +50,12 @@ def edge():
 @pytest.fixture(scope="module")
 def slow():
     """Three pairs, delays, and little room."""
-    d = daemon_with_logins('failures = "3/10m" delay = "1s" delay-max = "2s"', workers=1,
+    d = daemon_with_logins('failures = "3/10m" delay = "1s" delay-max = "2s"', local=True, workers=1,
                            **{"max-sessions": 20})
-    yield d.start()
+    d.start()
+    for login, password in PASSWORDS.items():
+        d.tool("user", "add", login, input=password + "\n")
+    yield d
     d.stop()
     d.dovecot.stop()
 
@@ -78,6 +84,19 @@ def guess(d, address, pairs):
 
 def wrong(login, n, start=0):
     return [(login, f"wrong {i}") for i in range(start, start + n)]
+
+
+def scram(client, login, password):
+    """A whole exchange of SCRAM-SHA-256; the last reply."""
+    side = Scram(login, password)
+
+    def say(text):
+        return base64.b64encode(text.encode()).decode()
+
+    r = client.cmd("AUTH SCRAM-SHA-256 " + say(side.first()))
+    if r == 334:
+        r = client.cmd(say(side.final(base64.b64decode(r.text).decode())))
+    return client.cmd("") if r == 334 else r
 
 
 def together(calls):
@@ -326,6 +345,20 @@ def test_a_spread_out_attack_slows_down(slow):
     assert seconds("192.0.2.99", "right")[0] == 235
     wait_for(lambda: len([e for e in slow.events("auth") if e["client"] == "192.0.2.99"]) == 2)
     assert "facts" not in [e for e in slow.events("auth") if e["client"] == "192.0.2.99"][1]
+
+
+def test_mechanisms_that_show_no_password(slow):
+    """A phone with an old one is one pair, up to three failures; then each counts."""
+    def fail(n):
+        with come(slow, "192.0.2.60") as c:
+            assert scram(c, "ann@local.test", "old") == 535
+
+    together([(fail, n) for n in range(3)])
+    assert "192.0.2.60" not in blocks(slow)
+    with come(slow, "192.0.2.60") as c:
+        assert scram(c, "ann@local.test", "right") == 235
+    together([(fail, n) for n in range(5)])
+    assert blocks(slow)["192.0.2.60"]["facts"] == "3 pairs on 1 login in 10m"
 
 
 def test_the_greeting_under_stress(slow):

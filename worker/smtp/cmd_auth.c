@@ -144,7 +144,6 @@ static bool by_password(struct smtp_session *ss, struct attempt *at, struct logi
 	return true;
 }
 
-/* The server's last word comes as a challenge that the client answers with nothing. */
 static bool by_scram(struct smtp_session *ss, struct attempt *at, struct login_answer *answer)
 {
 	struct arena *a = login_arena(ss->login);
@@ -158,12 +157,6 @@ static bool by_scram(struct smtp_session *ss, struct attempt *at, struct login_a
 			return false;
 		*answer = login_go_on(ss->login, said, backend_deadline(ss));
 	}
-	if (answer->result != LOGIN_YES || text_empty(answer->data))
-		return true;
-	if (!auth_challenge(ss, answer->data, a, &said))
-		return false;
-	if (said.n > 0)
-		answer->result = LOGIN_MALFORMED;
 	return true;
 }
 
@@ -185,13 +178,28 @@ static bool put_off(struct smtp_session *ss, int64_t us)
 	return false;
 }
 
+/* SCRAM's server proves itself, in a challenge that the client answers with nothing.  It tells that
+ * the password was right, so it is put off like the reply. */
+static bool have_last_word(struct smtp_session *ss, struct text word)
+{
+	struct text said;
+
+	if (text_empty(word))
+		return true;
+	if (!auth_challenge(ss, word, login_arena(ss->login), &said))
+		return false;
+	if (said.n > 0)
+		reply_error(ss, REPLY_AUTH_MALFORMED);
+	return said.n == 0;
+}
+
 static void succeed(struct smtp_session *ss, const struct attempt *at,
 		    const struct login_answer *answer)
 {
 	struct session *s = &ss->s;
 	const struct auth_effect effect = auth_succeeded(s, answer->login);
 
-	if (!put_off(ss, effect.delay_us))
+	if (!put_off(ss, effect.delay_us) || !have_last_word(ss, answer->data))
 		return;
 	s->login_senders = arena_text(s->arena, answer->senders);
 	s->login = arena_text(s->arena, answer->login);
