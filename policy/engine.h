@@ -36,9 +36,10 @@ void engine_helo(struct session *s);
 /* At MAIL, with s->tx made and filled in: only a missing HELO, an address that isn't the login's,
  * and limits by login refuse here (drop the transaction then).  s->helo may be empty. */
 struct decision engine_mail(struct session *s);
-/* At AUTH, when its mechanism is known, before its credentials are judged (also before the client
- * is asked for them): blocked (535), its attempts used up (503 with `close`), or logged in already
- * (503).  A refusal counts as an error of the client's. */
+/* At AUTH, before the client is asked for its credentials, and once more before it is told what
+ * they are worth, since others of its sessions may have got it blocked meanwhile: blocked (535),
+ * its attempts used up (503 with `close`), or logged in already (503).  A refusal counts as an
+ * error of the client's. */
 struct decision engine_auth(struct session *s);
 /* In place of a command that leads to mail, where nobody sends without a login and the client has
  * none: always a refusal, 530 or, where it is blocked for guessing passwords, 550. */

@@ -7,10 +7,11 @@ import threading
 
 
 class FakeDovecot:
-    """`passwords` are {login: password}; `asked` counts the questions."""
+    """`passwords` are {login: password}; `asked` counts the questions; what is asked of a login in `held`, a dict of
+    events, is answered when its event is set."""
 
     def __init__(self, path, passwords):
-        self.path, self.passwords, self.asked = path, passwords, 0
+        self.path, self.passwords, self.asked, self.held = path, passwords, 0, {}
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         os.chmod(path, 0o666)
@@ -37,13 +38,18 @@ class FakeDovecot:
                 for line in lines:
                     words = line.rstrip("\n").split("\t")
                     if words[0] == "AUTH":
-                        peer.sendall(self._answer(words).encode("latin-1"))
+                        self._answer(peer, words)
             except OSError:
                 pass
 
-    def _answer(self, words):
+    def _answer(self, peer, words):
         response = next(w for w in words if w.startswith("resp="))[5:]
         _, login, password = base64.b64decode(response).decode("latin-1").split("\0")
         self.asked += 1
         verdict = "OK" if self.passwords.get(login) == password else "FAIL"
-        return f"{verdict}\t{words[1]}\tuser={login}\n"
+        line = f"{verdict}\t{words[1]}\tuser={login}\n".encode("latin-1")
+        if login not in self.held:
+            peer.sendall(line)
+            return
+        event = self.held[login]
+        threading.Thread(target=lambda: event.wait(60) and peer.sendall(line), daemon=True).start()

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -225,6 +226,24 @@ def test_what_a_blocked_client_hears(edge):
     assert re.search(r"decided +auth-block \(enforce.*10 pairs on 1 login in 10m", said), said
     assert f"gatepost blocks del {address}" in said
     edge.wait_event("block", check="auth-block", client=address)
+
+
+def test_a_guess_that_was_on_its_way(edge):
+    """Begun before the block, judged after it: nobody learns whether it was right."""
+    edge.dovecot.held["ann@local.test"] = threading.Event()
+    try:
+        with come(edge, "192.0.2.12") as right, come(edge, "192.0.2.12") as wrong_one:
+            asked = edge.dovecot.asked
+            right.send(plain("ann@local.test", "right") + "\r\n")
+            wrong_one.send(plain("ann@local.test", "wrong") + "\r\n")
+            wait_for(lambda: edge.dovecot.asked == asked + 2, what="both questions")
+            guess(edge, "192.0.2.12", wrong("nobody@local.test", 10))
+            edge.dovecot.held["ann@local.test"].set()
+            assert str(right.reply()).startswith(AT_AUTH)
+            assert str(wrong_one.reply()).startswith(AT_AUTH)
+            assert right.mail() == 550
+    finally:
+        del edge.dovecot.held["ann@local.test"]
 
 
 def test_a_success_takes_failures_away(edge):

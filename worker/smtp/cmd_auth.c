@@ -221,15 +221,19 @@ static void fail(struct smtp_session *ss, const struct attempt *at,
 		reply_catalog(ss, REPLY_AUTH_FAILED);
 }
 
+/* While the backend was asked, others of the client's sessions may have got it blocked: then a
+ * verdict would be one more guess. */
 static void conclude(struct smtp_session *ss, const struct attempt *at,
 		     const struct login_answer *answer)
 {
 	switch (answer->result) {
 	case LOGIN_YES:
-		succeed(ss, at, answer);
+		if (may_try(ss))
+			succeed(ss, at, answer);
 		break;
 	case LOGIN_NO:
-		fail(ss, at, answer);
+		if (may_try(ss))
+			fail(ss, at, answer);
 		break;
 	case LOGIN_AWAY:
 		metric_add(ss->server->slot, METRIC_auth_away, 1);
