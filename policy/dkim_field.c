@@ -255,6 +255,18 @@ static bool is_verifiable(const struct header *h)
 	return true;
 }
 
+static void bound_lengths(struct dkim_fields *all)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->count; i++) {
+		struct dkim_field *f = &all->v[i];
+
+		if (f->flaw == DKIM_REASON_NONE && f->has_length && ++n > DKIM_LENGTHS_MAX)
+			f->flaw = DKIM_REASON_SYNTAX;
+	}
+}
+
 void dkim_fields_of(const struct header *h, int64_t now_s, struct arena *a, struct dkim_fields *out)
 {
 	static const struct text name = LIT("DKIM-Signature");
@@ -273,6 +285,7 @@ void dkim_fields_of(const struct header *h, int64_t now_s, struct arena *a, stru
 				out->v[i].flaw = DKIM_REASON_MESSAGE;
 		}
 	}
+	bound_lengths(out);
 	shorten(out);
 }
 

@@ -2,6 +2,7 @@
  * is read as a question or a reply is written and read as the same again. */
 #include "worker/inspect/antivirus.h"
 #include "worker/inspect/clamd.h"
+#include "worker/inspect/dkim.h"
 #include "worker/inspect/spf.h"
 
 #include <stdlib.h>
@@ -53,6 +54,22 @@ static void try_spf(struct text t)
 		require(r.explanation.p[i] >= ' ' && r.explanation.p[i] <= '~');
 }
 
+static void try_dkim(struct text t)
+{
+	struct dkim_verdict v[DKIM_SIGNATURES_MAX];
+	struct dkim_question q;
+
+	if (dkim_question_get(t, &q))
+		require(q.header_size <= q.message_size && q.header_size <= DKIM_HEADER_MAX);
+	for (size_t n = 0; n <= DKIM_SIGNATURES_MAX; n++) {
+		if (!dkim_answer_get(t, v, n))
+			continue;
+		for (size_t i = 0; i < n; i++)
+			require(v[i].reason < DKIM_REASONS &&
+				dkim_code_of(v[i].reason) != DKIM_POLICY);
+	}
+}
+
 static void try_antivirus(struct text t)
 {
 	struct scan_result r;
@@ -77,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	try_question(t, &a);
 	try_reply(t, &a);
 	try_spf(t);
+	try_dkim(t);
 	try_antivirus(t);
 	arena_reset(&a);
 	return 0;

@@ -194,6 +194,8 @@ def several():
     sample("one-key", thrice, "pass|2048", "pass|2048", "pass|2048", queries=1)
     fields = b"".join(sign(MSG).replace(b" s=genkey", b" s=s%d" % i) for i in range(100))
     sample("hundred", fields + MSG, *["key not found"] * 16, more=84, queries=16)
+    lengths = sign(MSG, length=True) * 6 + sign(MSG) + MSG
+    sample("lengths", lengths, *["pass|2048"] * 4, *["malformed signature"] * 2, "pass|2048")
     sample("over-signed", sign(MSG, fields=[b"from", b"from", b"to", b"subject", b"subject"]) + MSG, "pass|2048")
     # As many names as fields, and more: the library wrote behind its list.
     for extra in range(5):
@@ -283,10 +285,11 @@ def keys():
     sample("key-spaced", PLAIN, "pass|2048", keys=with_key("v = DKIM1 ;\tk= rsa; p = " + p[:50] + " " + p[50:] + " ;"))
     sample("key-6144", PLAIN, "key record too long|6144", keys=with_key("p=" + bare_key(6144)))
     sample("key-1023", PLAIN, "bad signature|1023", keys=with_key("p=" + bare_key(1023)))
+    curve = spki(run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout"))
     for name, record in {"two": ["p=" + p, OTHER.record], "garbage": "p=????", "text": "v=DKIM1", "cut": "p=" + p[:100],
                          "v2": "v=DKIM2; p=" + p, "v-last": "p=" + p + "; v=DKIM1", "twice": f"v=DKIM1; p={p}; p={p}",
                          "ed-in-rsa": "p=" + ED.record.split("p=")[1],
-                         "ec": "p=" + spki(run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout"))}.items():
+                         "ec": "p=" + curve}.items():
         sample(f"key-malformed-{name}", PLAIN, "malformed key", keys=with_key(record))
     for name, record in {"k": "k=ed25519; p=" + p, "k-new": "k=dilithium; p=" + p, "h": "h=sha1; p=" + p,
                          "s": "s=tlsrpt; p=" + p}.items():

@@ -1,8 +1,9 @@
 /* Key records (worker/inspect/dkim_key.h). */
 #include "worker/inspect/dkim_key.h"
 
+#include "worker/inspect/rsa_key.h"
+
 #include <openssl/evp.h>
-#include <openssl/x509.h>
 
 enum { ED25519_BYTES = 32, ED25519_BITS = 256 };
 
@@ -83,22 +84,6 @@ static unsigned char *decode(struct text base64, struct arena *a, size_t *n)
 	return bytes;
 }
 
-/* A SubjectPublicKeyInfo, as everybody has it, or the bare RSAPublicKey that RFC 6376 names. */
-static EVP_PKEY *read_rsa(const unsigned char *bytes, size_t n)
-{
-	const unsigned char *p = bytes;
-	EVP_PKEY *key = d2i_PUBKEY(NULL, &p, (long)n);
-
-	p = bytes;
-	if (!key)
-		key = d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, (long)n);
-	if (key && EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) {
-		EVP_PKEY_free(key);
-		key = NULL;
-	}
-	return key;
-}
-
 static bool put_record(struct dkim_key *out, const char *kind, const unsigned char *bytes, size_t n)
 {
 	struct buf b = buf_over(out->record, sizeof(out->record));
@@ -111,43 +96,30 @@ static bool put_record(struct dkim_key *out, const char *kind, const unsigned ch
 	return !b.cut;
 }
 
-static enum dkim_reason put_rsa(EVP_PKEY *key, struct dkim_key *out)
+static enum dkim_reason put_rsa(struct text der, struct arena *a, struct dkim_key *out)
 {
-	unsigned char *der = NULL;
-	const int n = i2d_PUBKEY(key, &der);
-	const int bits = EVP_PKEY_get_bits(key);
-	bool fits;
+	struct text whole;
 
-	if (n <= 0 || bits <= 0) {
-		OPENSSL_free(der);
+	if (!rsa_key_read(der, a, &whole, &out->bits))
 		return DKIM_REASON_KEY_SYNTAX;
-	}
-	out->bits = (unsigned)bits;
-	fits = put_record(out, "rsa", der, (size_t)n);
-	OPENSSL_free(der);
-	return fits ? DKIM_REASON_NONE : DKIM_REASON_KEY_LONG;
+	return put_record(out, "rsa", (const unsigned char *)whole.p, whole.n)
+		   ? DKIM_REASON_NONE
+		   : DKIM_REASON_KEY_LONG;
 }
 
 static enum dkim_reason read_key(struct text p, const struct dkim_field *f, struct arena *a,
 				 struct dkim_key *out)
 {
-	enum dkim_reason reason;
-	EVP_PKEY *key;
 	size_t n;
 	const unsigned char *bytes = decode(dkim_tag_squeeze(p, a), a, &n);
 
 	if (!bytes)
 		return DKIM_REASON_KEY_SYNTAX;
-	if (f->algorithm == DKIM_ALGORITHM_ED25519_SHA256) {
-		out->bits = ED25519_BITS;
-		return n == ED25519_BYTES && put_record(out, "ed25519", bytes, n)
-			   ? DKIM_REASON_NONE
-			   : DKIM_REASON_KEY_SYNTAX;
-	}
-	key = read_rsa(bytes, n);
-	reason = key ? put_rsa(key, out) : DKIM_REASON_KEY_SYNTAX;
-	EVP_PKEY_free(key);
-	return reason;
+	if (f->algorithm != DKIM_ALGORITHM_ED25519_SHA256)
+		return put_rsa(text_make((const char *)bytes, n), a, out);
+	out->bits = ED25519_BITS;
+	return n == ED25519_BYTES && put_record(out, "ed25519", bytes, n) ? DKIM_REASON_NONE
+									  : DKIM_REASON_KEY_SYNTAX;
 }
 
 enum dkim_reason dkim_key_read(const struct known_answer *a, const struct dkim_field *f,
