@@ -289,6 +289,14 @@ static const struct {
      "conf:2: header-rule \"a\": action: \"drop\" is not refuse, defer or note\n"},
     {LISTENER "check \"attachment\" {\n extensions = { \"exe\", \"tar.gz\" } }\n",
      "conf:3: \"tar.gz\" is no extension of a file's name, such as exe\n"},
+    /* failed logins */
+    {LISTENER "auth {\n failures = \"10\" }\n",
+     "conf:3: auth: failures: \"10\" is not a rate, such as \"100/1h\"\n"},
+    {LISTENER "auth {\n block = \"48h\" }\n", "conf:2: auth: block-max is less than block\n"},
+    {LISTENER "auth {\n delay = \"5s\"\n delay-max = \"4s\" }\n",
+     "conf:4: auth: delay-max is less than delay\n"},
+    {LISTENER "auth-network \"office\" { failures = \"100/10m\" }\n",
+     "conf:2: auth-network \"office\" has no networks: networks = { \"192.0.2.0/24\" }\n"},
     /* anti-virus */
     {LISTENER "max-message-size = \"60M\"\ncheck \"antivirus\" { required = true }\n",
      "conf:3: check \"antivirus\": max-size is 50M, but max-message-size 60M: a message that is "
@@ -404,6 +412,8 @@ static const char good[] =
     "limit \"net\" { by = \"ip4/24, ip6/48\" on = \"two\" messages = { \"100/1m\", \"1000/1h\" } "
     "}\n"
     "limit \"login\" { by = login bytes = \"1G/1d\" own = true }\n"
+    "auth { attempts = 1 failures = \"5/1m\" block = \"2h\" block-max = \"2d\" }\n"
+    "auth-network \"office\" { networks = { \"203.0.113.0/28\", \"2001:db8::/32\" } }\n"
     "header-rule \"bulk\" { field = { \"X-Mailer\", \"*\" } pattern = 'bulk\\d' action = defer }\n"
     "check \"attachment\" { extensions = { \".EXE\" } max-parts = 7 }\n"
     "check \"relay\" { route = \"out\" }\n"
@@ -431,7 +441,13 @@ START_TEST(good_file_has_its_values)
 	snprintf(state, sizeof(state), "%s/state", here);
 	ck_assert(text_eq(c->global.state_dir, text_of(state)));
 	ck_assert_int_eq(c->base.empty_reply_to.mode, MODE_ENFORCE);
-	ck_assert_int_eq(c->base.empty_reply_to.line, 24);
+	ck_assert_int_eq(c->base.empty_reply_to.line, 26);
+	ck_assert_int_eq(c->auth.attempts, 1);
+	ck_assert_uint_eq(c->auth.failures.n, 5);
+	ck_assert_int_eq(c->auth.block_max, INT64_C(2) * 86400 * 1000000);
+	ck_assert_uint_eq(c->auth_network_count, 1);
+	ck_assert_uint_eq(c->auth_networks[0].set.networks.n, 2);
+	ck_assert_uint_eq(c->auth_networks[0].set.failures.n, 100);
 	ck_assert_int_eq(c->base.early_talker.mode, MODE_MONITOR);
 	ck_assert(c->base.helo_ip.literals);
 	ck_assert_ptr_eq(c->base.global, &c->global);
