@@ -46,7 +46,7 @@ static void write_config(const char *options)
 	    "hostname = \"mx1.test\"\nstate-dir = \"%s\"\ntrusted-networks = { \"192.0.2.9/32\" "
 	    "}\n%s\n"
 	    "check \"reverse-dns\" { mode = \"off\" } check \"sender-verify\" { mode = \"off\" }\n"
-	    "check \"spf\" { mode = \"off\" }\n"
+	    "check \"spf\" { mode = \"off\" } check \"dmarc\" { mode = \"off\" }\n"
 	    "check \"antivirus\" { mode = \"off\" }\n"
 	    "listener \"mx\" { address = { \"127.0.0.1:1\" } proxy-from = { \"192.0.2.8/32\" } }\n"
 	    "route \"box\" { hosts = { \"maildir:%s/mail/%%u\" } }\n"
