@@ -294,19 +294,13 @@ struct author author_parse(struct text body, struct arena *a)
 	return p.out;
 }
 
-/* A line that is no field to us, but may be a From: to others; or fields past what is read. */
-static bool hides_from(const struct header *h)
-{
-	return h->flaws & HEADER_TOO_MANY_FIELDS ||
-	       text_istarts(text_trim(h->first_bad), LIT("from"));
-}
-
 struct author author_of(const struct header *h, struct arena *a)
 {
 	const struct header_field *from = header_find(h, LIT("From"), NULL);
 	struct author out = {.status = AUTHOR_MISSING};
 
-	if (hides_from(h))
+	/* What is no field to us may be one to others; or fields past what is read. */
+	if (h->hides_from || h->flaws & HEADER_TOO_MANY_FIELDS)
 		out.status = AUTHOR_MALFORMED;
 	else if (from && header_find(h, LIT("From"), from))
 		out.status = AUTHOR_REPEATED;

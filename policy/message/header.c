@@ -53,6 +53,8 @@ static void note(struct header *h, enum header_flaw flaw, struct text what)
 
 	if (flaw & named && !(h->flaws & named))
 		h->first_bad = what;
+	if (flaw & named && text_istarts(text_trim(what), LIT("from")))
+		h->hides_from = true;
 	h->flaws |= flaw;
 }
 

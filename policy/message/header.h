@@ -32,7 +32,8 @@ struct header {
 	unsigned flaws;
 	size_t size; /* octets of the section, with the empty line at its end if there is one */
 	struct text
-	    first_bad; /* the first line or name behind a NAME or MALFORMED flaw, for the log */
+	    first_bad;   /* the first line or name behind a NAME or MALFORMED flaw, for the log */
+	bool hides_from; /* one of them may be a From: to others */
 };
 
 /* Reads up to the first empty line or the end of t (so t may be the whole message).  Lines end in

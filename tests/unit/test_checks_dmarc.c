@@ -267,6 +267,8 @@ static const struct {
      "; dmarc=permerror (From is malformed)"},
     {"From: <@evil.example,@bank.example:ceo@bank.example>\r\n\r\n", NO_ONE,
      "; dmarc=permerror (From is malformed)"},
+    {"Foo\r\nFrom: <x@evil.example>\r\nFrom\r\n : <ceo@bank.example>\r\n\r\n", NO_ONE,
+     "; dmarc=permerror (From is malformed)"},
     {"From: <x@evil.example>\r\nFrom\r\n : <ceo@bank.example>\r\n\r\n", NO_ONE,
      "; dmarc=permerror (From is malformed)"},
 };
