@@ -39,9 +39,12 @@ class Site:
     def __init__(self):
         self.dns = DnsServer(ZONE).start()
         self.hop = Hop().start()
+        self.lmtp = Hop(lmtp=True).start()
         # More fields than are listed could hide a second From: not what is tested here.
         self.daemon = Daemon(dns=self.dns, hop_port=self.hop.port,
-                             sections='check "reverse-dns" { mode = "monitor" } '
+                             sections=f'route "lmtp" {{ hosts = {{ "lmtp://127.0.0.1:{self.lmtp.port}" }} }} '
+                                      'domain "lmtp.test" { route = "lmtp" } '
+                                      'check "reverse-dns" { mode = "monitor" } '
                                       'check "spf" { mode = "monitor" } check "dmarc" { ambiguous-from = "off" }',
                              options={"authserv-ids-removed": ["hop.example"], "spool-memory": "64K"}).start()
 
@@ -51,6 +54,7 @@ class Site:
     def stop(self):
         self.daemon.stop()
         self.hop.stop()
+        self.lmtp.stop()
         self.dns.stop()
 
 
@@ -80,8 +84,8 @@ def by_bdat(c, to, message, sender="ann@good.test"):
 
 def last(site, to):
     """What has arrived there, without our own fields, and these."""
-    if to.endswith("@hop.test"):
-        content = site.hop.messages[-1][2]
+    if not to.endswith("@local.test"):
+        content = (site.hop if to.endswith("@hop.test") else site.lmtp).messages[-1][2]
     else:
         content = site.daemon.mailbox(to.split("@")[0])[-1]
     head, mark, rest = content.partition(b"X-First: 1\r\n")
@@ -94,7 +98,7 @@ def message(fields, body=BODY):
 
 
 HEAD = ["From: <ann@good.test>", "Date: Mon, 01 Jun 2026 09:00:00 +0200", "Subject: x"]
-WAYS = [(way, to) for way in (by_data, by_bdat) for to in ("x@hop.test", "box@local.test")]
+WAYS = [(way, to) for way in (by_data, by_bdat) for to in ("x@hop.test", "x@lmtp.test", "box@local.test")]
 
 
 @pytest.mark.parametrize("way, to", WAYS)
