@@ -190,9 +190,9 @@ static void waits_twice(void *arg)
 
 	(void)arg;
 	peer = task_current();
-	ck_assert_int_eq(task_park(start + 10 * MS), WAKE_READY);
-	ck_assert_int_eq(task_park(start + 60 * MS), WAKE_TIMEOUT);
-	ck_assert_int_ge(loop_now_us(loop), start + 60 * MS);
+	ck_assert_int_eq(task_park(start + 300 * MS), WAKE_READY);
+	ck_assert_int_eq(task_park(start + 400 * MS), WAKE_TIMEOUT);
+	ck_assert_int_ge(loop_now_us(loop), start + 400 * MS);
 	ck_assert_int_eq(task_park(NEVER_US), WAKE_READY);
 	done++;
 	loop_stop(loop);
@@ -203,7 +203,7 @@ static void wakes_waiter(void *arg)
 	(void)arg;
 	task_yield();
 	task_wake(peer);
-	task_sleep_until(loop_now_us(loop) + 100 * MS);
+	task_sleep_until(loop_now_us(loop) + 500 * MS);
 	task_wake(peer);
 }
 
