@@ -2,6 +2,7 @@
 #include "policy/block.h"
 
 #include "policy/mark.h"
+#include "policy/walk.h"
 #include "shm/segment.h"
 
 static uint64_t block_tag(const struct session *s, enum check_id check)
@@ -30,7 +31,7 @@ emit_block(const struct session *s, const struct settings *set, enum check_id ch
 
 	event_begin(&e, EVENT_BLOCK, now_us);
 	event_text(&e, FIELD_check, text_of(row->name));
-	event_text(&e, FIELD_mode, text_of(check_mode_name(check_mode(check, set))));
+	event_text(&e, FIELD_mode, text_of(check_mode_name(walk_mode(s, check, set))));
 	event_text(&e, FIELD_key, text_of(net_format(&net, shown)));
 	event_ip(&e, FIELD_client, &s->client);
 	event_text(&e, FIELD_helo, s->helo);

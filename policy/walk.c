@@ -16,11 +16,7 @@ bool walk_skips(const struct session *s, enum check_id id, bool is_role)
 	}
 }
 
-/* The global mode `monitor` refuses nothing of policy.  What the protocol asks for isn't policy;
- * nor is what the next hop says of a recipient: taken against its word, the message could never be
- * delivered. */
-static enum check_mode mode_of(const struct session *s, enum check_id id,
-			       const struct settings *set)
+enum check_mode walk_mode(const struct session *s, enum check_id id, const struct settings *set)
 {
 	enum check_mode mode = check_mode(id, set);
 
@@ -49,7 +45,7 @@ struct check_run *walk_keep(struct session *s, enum check_id id, const struct se
 	*run = (struct check_run){
 	    .verdict = plain ? &plain_pass : kept,
 	    .settings = set,
-	    .mode = (unsigned char)mode_of(s, id, set),
+	    .mode = (unsigned char)walk_mode(s, id, set),
 	    .in_transaction = s->tx && !plain,
 	};
 	if (v.outcome == OUTCOME_UNDECIDED)
@@ -79,7 +75,7 @@ static void run_or_forget(struct session *s, enum check_id id, int64_t *now_us)
 {
 	const struct settings *set = &s->config->base;
 
-	if (mode_of(s, id, set) == MODE_OFF || walk_skips(s, id, false))
+	if (walk_mode(s, id, set) == MODE_OFF || walk_skips(s, id, false))
 		forget(s, id);
 	else
 		run_check(s, id, set, now_us);
@@ -120,7 +116,7 @@ struct check_run *walk_verdict(struct session *s, enum check_id id, const struct
 {
 	struct check_run *run = &s->runs[id];
 
-	if (mode_of(s, id, set) == MODE_OFF || walk_skips(s, id, is_role)) {
+	if (walk_mode(s, id, set) == MODE_OFF || walk_skips(s, id, is_role)) {
 		if (check_row(id)->phase >= PHASE_RCPT)
 			forget(s, id);
 		run->fate = FATE_SKIPPED;
@@ -154,7 +150,7 @@ bool walk_refuses(struct session *s, enum check_id id, const struct settings *se
 	struct check_run *run = &s->runs[id];
 	enum answer exempt;
 
-	run->mode = (unsigned char)mode_of(s, id, set);
+	run->mode = (unsigned char)walk_mode(s, id, set);
 	run->fate = FATE_STANDS;
 	run->unsure = false;
 	if (!run->verdict || !is_refusal(run->verdict))

@@ -1,5 +1,5 @@
-/* Running checks and judging what they said: modes, exemptions, who is never judged.  The engine's
- * own. */
+/* Running checks and judging what they said: modes, exemptions, who is never judged.  For the
+ * engine, not for checks. */
 #ifndef POLICY_WALK_H
 #define POLICY_WALK_H
 
@@ -8,6 +8,11 @@
 /* Own clients skip the checks on strangers; mail to postmaster and abuse skips all on the sender.
  */
 bool walk_skips(const struct session *s, enum check_id id, bool is_role);
+
+/* The mode in force.  The global mode `monitor` refuses nothing of policy.  What the protocol asks
+ * for isn't policy; nor is what the next hop says of a recipient: taken against its word, the
+ * message could never be delivered. */
+enum check_mode walk_mode(const struct session *s, enum check_id id, const struct settings *set);
 
 /* Runs the checks of a phase before RCPT with the base's settings, for what holds for every
  * recipient. */

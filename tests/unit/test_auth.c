@@ -330,6 +330,14 @@ START_TEST(modes_exemptions_and_own_clients)
 	ck_assert_uint_eq(f.world.metrics[METRIC_would_refuse], 1);
 	f.config.base.auth_block.mode = MODE_ENFORCE;
 	ck_said(engine_auth(&f.s), BLOCKED);
+	f.config.global.mode = RUN_MONITOR;
+	ck_said(engine_auth(&f.s), "pass");
+	f.world.event_count = 0;
+	session_of("198.51.100.99");
+	guess_often("a@example.net", 10);
+	ck_assert_str_eq(table_field(table_event(&f.world, EVENT_BLOCK, 0), FIELD_mode), "monitor");
+	f.config.global.mode = RUN_ENFORCE;
+	session_of(CLIENT);
 	/* And an exemption lifts what stands already. */
 	table_exempt(&f.world, "auth-block", LIST_CLIENT, CLIENT);
 	ck_said(engine_auth(&f.s), "pass");
