@@ -45,10 +45,11 @@ static void read_pair(struct loading *l, struct certificate_pair *p)
 static void note_pair(struct loading *l, struct certificate_pair *p)
 {
 	struct config *c = l->config;
-	struct certificate_pair **v = arena_alloc(l->arena, (c->pair_count + 1) * sizeof(*v));
+	struct certificate_pair **v =
+	    arena_alloc(l->arena, (c->pair_count + 1) * sizeof(struct certificate_pair *));
 
 	if (c->pair_count)
-		memcpy(v, c->pairs, c->pair_count * sizeof(*v));
+		memcpy(v, c->pairs, c->pair_count * sizeof(struct certificate_pair *));
 	v[c->pair_count++] = p;
 	c->pairs = v;
 }
