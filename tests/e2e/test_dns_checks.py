@@ -9,8 +9,10 @@ import time
 
 import pytest
 
+from crowd import Crowd
 from daemon import BUILD, wait_for
 from dns_server import listed, reverse
+from quick_dns import QuickDns
 from smtp import Client
 
 ID = r" \[mx1-[0-9A-Z]{4}-[0-9A-Z]{4}\]"
@@ -463,6 +465,53 @@ def test_look_ups_cost_their_depth_not_their_sum(start, dns):
     alone = many(d, 1, act)[0]
     assert alone < 0.4, f"one session took {alone:.3f} s"
     print(f"100 sessions: median {took[50]:.3f} s, last {took[-1]:.3f} s; alone {alone:.3f} s")
+
+
+def thousand(d, network):
+    """1,000 sessions at once, each of a client and a sender's domain of its own, up to the reply to RCPT."""
+    sessions = [["EHLO mx.guest.test", f"MAIL FROM:<ann@d{i}.{network}.test>", "RCPT TO:<bob@local.test>"]
+                for i in range(1000)]
+    return Crowd(d.port, sessions, lambda i: f"{network}.{i // 250}.{i % 250 + 1}").run()
+
+
+def test_a_thousand_sessions_wait_together(start):
+    """PTR, its address, three lists, MX and its address: seven questions, of depth two, 50 ms each.  One after the
+    other they would be six minutes; what the 50 ms add to a run without them is a moment."""
+    lists = ("one.test", "two.test", "three.test")
+    dns = QuickDns(GUEST, lists).start()
+    try:
+        d = start(dns=dns, options={"workers": 2, "dns-timeout": "4s", "dns-budget": "60s"},
+                  sections=ALL + 'check "spf" { mode = "off" }\n' + "".join(
+            f'dnsbl "{x}" {{ listed = {{ "127.0.0.2" }} }}\n' for x in lists))
+        for x in lists:
+            wait_state(d, x, "in use")
+        prompt = thousand(d, "127.10")
+        dns.delay = 0.05
+        late = thousand(d, "127.20")
+        undecided = d.status()["metrics"]["undecided"]
+    finally:
+        dns.stop()
+    assert {r[:3] for r in prompt.last + late.last} == {"250"}
+    # It is answers that they have waited for, not the end of their patience.
+    assert dns.asked >= 14000 and undecided < 100, undecided
+    print(f"1,000 sessions: the last after {prompt.ended[-1]:.2f} s, with 50 ms a question {late.ended[-1]:.2f} s")
+    assert late.ended[-1] < 2 * prompt.ended[-1] + 4, f"{prompt.ended[-1]:.2f} and {late.ended[-1]:.2f} s"
+
+
+def test_a_thousand_sessions_and_a_dead_resolver(start, dns):
+    """Everybody is greeted, everybody is answered when the time for the DNS is over."""
+    for zone in ZONES:
+        dns.update(list_points(zone))
+    dns.update(domain_points("domains.test"))
+    d = with_lists(start, dns, sections=ALL + 'check "spf" { mode = "off" }',
+                   options={"workers": 2, "dns-timeout": "2s", "dns-budget": "2s"})
+    dns.does = "drop"
+    crowd = thousand(d, "127.30")
+    assert {r[:3] for r in crowd.last} == {"250"}
+    print(f"p50 and p99 of the greeting {crowd.greeted[500]:.2f} and {crowd.greeted[989]:.2f} s, "
+          f"the last reply {crowd.ended[-1]:.2f} s")
+    assert crowd.greeted[989] < 10, "1,000 greetings on a machine that is busy with other tests"
+    assert crowd.ended[-1] < 40
 
 
 def test_a_dead_resolver_stops_neither_mail_nor_greetings(start, dns):

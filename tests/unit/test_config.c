@@ -1,6 +1,7 @@
 /* The configuration: each kind of mistake with its line, what a good file comes to, the bundle, and
  * that what is printed can be read back. */
 #include "policy/config.h"
+#include "policy/dnsbl.h"
 #include "policy/extensions.h"
 
 #include <check.h>
@@ -803,6 +804,78 @@ START_TEST(shipped_files_are_good)
 }
 END_TEST
 
+/* The lists that it has, with the answers that count today, and those that must not. */
+static const struct shipped_list {
+	const char *name;
+	enum check_mode mode;
+	int64_t weight;
+	const char *listed[8], *others[8];
+} shipped_lists[] = {
+    {"zen.spamhaus.org",
+     MODE_ENFORCE,
+     10,
+     {"127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.9", "127.0.0.10", "127.0.0.11"},
+     {"127.0.0.1", "127.0.0.5", "127.0.0.30", "127.255.255.252", "127.255.255.254",
+      "127.255.255.255", "192.0.2.1"}},
+    {"bl.spamcop.net", MODE_ENFORCE, 5, {"127.0.0.2"}, {"127.0.0.1", "127.0.0.3"}},
+    {"hostkarma.junkemailfilter.com",
+     MODE_MONITOR,
+     5,
+     {"127.0.0.2"},
+     {"127.0.0.1", "127.0.0.3", "127.0.0.4", "127.0.0.5"}},
+    {"bl.spameatingmonkey.net",
+     MODE_MONITOR,
+     5,
+     {"127.0.0.2", "127.0.0.3"},
+     {"127.0.0.1", "127.0.0.4"}},
+    {"cbl.abuseat.org",
+     MODE_OFF,
+     10,
+     {"127.0.0.2"},
+     {"127.0.0.1", "127.255.255.252", "127.255.255.254"}},
+};
+
+static bool counts(const struct dnsbl *d, const char *address)
+{
+	struct dns_record record = {0};
+	const struct dns_answer a = {.status = DNS_OK, .records = &record, .count = 1};
+
+	ck_assert(ip_parse(text_of(address), &record.ip));
+	return dnsbl_listing(d, &a) != NULL;
+}
+
+static const struct dnsbl *list_of(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->dnsbl_count; i++) {
+		if (text_eq(c->dnsbls[i].set.name, text_of(name)))
+			return &c->dnsbls[i];
+	}
+	ck_abort_msg("no list %s", name);
+	return NULL;
+}
+
+START_TEST(shipped_lists_have_todays_codes)
+{
+	struct config *c = load_shipped("etc/gatepost.conf");
+
+	for (size_t i = 0; i < sizeof(shipped_lists) / sizeof(shipped_lists[0]); i++) {
+		const struct shipped_list *want = &shipped_lists[i];
+		const struct dnsbl *d = list_of(c, want->name);
+
+		ck_assert_int_eq(d->set.mode, want->mode);
+		ck_assert_int_eq(d->set.weight, want->weight);
+		ck_assert(text_istarts(d->set.url, LIT("https://")));
+		for (int k = 0; want->listed[k]; k++)
+			ck_assert_msg(counts(d, want->listed[k]), "%s %s", want->name,
+				      want->listed[k]);
+		for (int k = 0; want->others[k]; k++)
+			ck_assert_msg(!counts(d, want->others[k]), "%s %s", want->name,
+				      want->others[k]);
+	}
+	config_free(c);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("config");
@@ -834,6 +907,7 @@ int main(void)
 	tcase_add_test(t, what_is_no_bundle_is_refused);
 	tcase_add_test(t, ten_thousand_domains_load);
 	tcase_add_test(t, shipped_files_are_good);
+	tcase_add_test(t, shipped_lists_have_todays_codes);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
