@@ -28,15 +28,16 @@ static bool ask(const char *prompt, const char *login, char line[PASSWORD_MAX + 
 	struct termios old, quiet;
 	bool there;
 
-	fprintf(stderr, "%s for %s: ", prompt, login);
-	fflush(stderr);
 	if (tcgetattr(STDIN_FILENO, &old) != 0)
 		return false;
 	quiet = old;
 	quiet.c_lflag &= (tcflag_t)~ECHO;
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	/* Not before: what is typed then would be shown, or thrown away. */
+	fprintf(stderr, "%s for %s: ", prompt, login);
+	fflush(stderr);
 	there = read_line(stdin, line, too_long);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &old);
 	fputc('\n', stderr);
 	return there;
 }

@@ -2,11 +2,12 @@
 
 usage: chaos.py [--kills N] [--seed N]      with GATEPOST_BUILD=build/release (or another build)
 
-Workers, keeper, zygote, next hop and master are killed or stopped, configurations reloaded, at random
-moments while clients send without a pause.  Then: every message that got its 250 is found, whole,
-where it was to go; no client hung; every child is back and serves; the counts of sessions are down
+Workers, keeper, zygote, auth, next hop and master are killed or stopped, configurations reloaded, at random
+moments while clients send without a pause, and one logs in.  Then: every message that got its 250 is found, whole,
+where it was to go; no client hung; a right login was never called wrong; every child is back and serves; the counts of sessions are down
 to nothing; master and state-dir hold what they held at the start; LMDB opens clean."""
 import argparse
+import base64
 import glob
 import os
 import random
@@ -14,16 +15,19 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from daemon import Daemon, wait_for  # noqa: E402
+from daemon import Daemon, free_port, wait_for  # noqa: E402
 from hop_process import HopProcess  # noqa: E402
 from load import Load, ids  # noqa: E402
+from smtp import Client  # noqa: E402
 
 # What happens, and how often of a hundred times.
-DEEDS = (("kill worker", 41), ("stop worker", 8), ("kill keeper", 12), ("stop keeper", 6),
-         ("kill hop", 10), ("stop hop", 5), ("reload", 8), ("kill master", 5), ("kill zygote", 5))
+DEEDS = (("kill worker", 36), ("stop worker", 8), ("kill keeper", 12), ("stop keeper", 6),
+         ("kill hop", 10), ("stop hop", 5), ("reload", 8), ("kill master", 5), ("kill zygote", 5),
+         ("kill auth", 5))
 CLIENT_SESSIONS = 30
 
 
@@ -34,6 +38,11 @@ class Chaos:
                                       "drain-timeout": "5s"})
         self.hop = HopProcess(self.daemon.dir)
         self.daemon.hop_port = self.hop.port
+        self.submission = free_port()
+        self.daemon.sections = (f'listener "submission" {{ address = {{ "127.0.0.1:{self.submission}" }} tls = "off" '
+                                'auth = "required" auth-plaintext = true route = "hop" }')
+        self.logins = {}  # answers, and how often
+        self.ends = threading.Event()
         self.done = {}
         self.logs = []
 
@@ -84,6 +93,8 @@ class Chaos:
             self.stop_for_a_while(self.pick("keeper"))
         elif deed == "kill zygote":
             self.signal(self.pick("zygote"), signal.SIGKILL)
+        elif deed == "kill auth":
+            self.signal(self.pick("gatepostd: auth"), signal.SIGKILL)
         elif deed == "kill hop":
             self.kill_hop()
         elif deed == "stop hop":
@@ -118,13 +129,25 @@ class Chaos:
         return len(os.listdir(f"/proc/{pid}/fd")), resident_kib, sorted(os.listdir(self.daemon.state))
 
     def everybody_is_back(self):
-        """Two workers of one generation, keeper and zygote; the longest back-off is 30 s."""
+        """Two workers of one generation, keeper, zygote and auth; the longest back-off is 30 s."""
         def there():
             d = self.daemon
             return (len(d.children("worker")) == 2 and len(d.children("keeper")) == 1
-                    and len(d.children("zygote")) == 1
+                    and len(d.children("zygote")) == 1 and len(d.children("gatepostd: auth")) == 1
                     and d.status()["sessions"] == 0)
         wait_for(there, 75, "every child, and no session")
+
+    def log_in(self):
+        """Again and again, until the end."""
+        line = "AUTH PLAIN " + base64.b64encode(b"\0ann@local.test\0secret").decode()
+        while not self.ends.wait(0.05):
+            try:
+                with Client(self.submission, source="127.0.0.5") as c:
+                    c.sock.settimeout(60)
+                    answer = c.cmd(line).code
+            except (OSError, EOFError) as e:
+                answer = type(e).__name__
+            self.logins[answer] = self.logins.get(answer, 0) + 1
 
     # --- the run
 
@@ -134,7 +157,10 @@ class Chaos:
         self.start()
         with d.client() as c:
             assert c.message(to="bob@hop.test") == 250
+        d.tool("user", "add", "ann@local.test", input="secret\n")
         before = self.held()
+        login = threading.Thread(target=self.log_in, daemon=True)
+        login.start()
         loads = [Load(d.port, 4, 3, "bob@hop.test", 500, source="127.0.0.2", prefix="a"),
                  Load(d.port, 2, 2, "bob@hop.test", 40000, source="127.0.0.3", prefix="b"),
                  Load(d.port, 2, 3, "box@local.test", 500, source="127.0.0.4", prefix="c")]
@@ -150,6 +176,8 @@ class Chaos:
         self.everybody_works(loads)
         for load in loads:
             load.stop()
+        self.ends.set()
+        login.join(90)
         self.everybody_is_back()
         self.verify(loads, before)
 
@@ -165,6 +193,7 @@ class Chaos:
             assert not load.hung, f"sessions hang: {load.hung}"
             wrong = [r for r in load.refused if not re.match(r"\S+: 4[25][1-9] ", r)]
             assert not wrong, f"refused for good: {wrong[:5]}"
+        assert self.logins.get(235) and not set(self.logins) & {535, "TimeoutError"}, f"logins: {self.logins}"
         at_hop = set(ids(m["raw"] for m in self.hop.messages))
         in_box = set(ids(d.mailbox("box")))
         lost = (loads[0].acked | loads[1].acked) - at_hop | loads[2].acked - in_box
@@ -179,6 +208,7 @@ class Chaos:
         assert d.process.wait(30) == 0
         self.stores_are_clean()
         self.no_complaints()
+        print(f"logins: {self.logins}")
         print(f"{self.done}: {sum(len(x.acked) for x in loads)} messages got their 250, none is lost; "
               f"{len(at_hop) + len(in_box)} arrived")
 

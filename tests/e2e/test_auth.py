@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import select
 import signal
 import smtplib
 import statistics
@@ -259,6 +260,54 @@ def test_one_way_for_all(server, hop_server):
     assert server.wait_event("message", login="ann@local.test", recipients=4)["route"] == "hop"
 
 
+def test_what_a_stranger_would_hear_is_not_held_against_it(server):
+    c = plain_client(server, hello="192.0.2.1")
+    assert c.cmd("AUTH PLAIN " + plain("ann@local.test", PASSWORD)) == 235
+    assert c.message("ann@local.test", "x@elsewhere.test") == 250
+    with Secure(server.ports["optional"], hello="192.0.2.1") as stranger:
+        assert stranger.message("ann@local.test") == 550 and stranger.cmd("RSET") == 250
+        assert stranger.cmd("AUTH PLAIN " + plain("ann@local.test", PASSWORD)) == 235
+        assert stranger.message("ann@local.test") == 250
+
+
+def test_starttls_forgets_it(hop_server):
+    """Who has logged in without TLS, where that may be, is a stranger again after the handshake."""
+    d = daemon_with_auth(hop_server, extra="")
+    port = free_port()
+    d.sections += (f'\nlistener "both" {{ address = {{ "127.0.0.1:{port}" }} auth = "required" auth-plaintext = true '
+                   'route = "hop" }')
+    d.start()
+    try:
+        add_user(d, "ann@local.test")
+        c = Client(port)
+        assert c.cmd("AUTH PLAIN " + plain("ann@local.test", PASSWORD)) == 235
+        assert c.cmd("STARTTLS") == 220
+        c.sock = context().wrap_socket(c.sock, server_hostname="mx1.test")
+        assert c.cmd("EHLO me.example") == 250
+        assert c.mail("ann@local.test") == 530
+        assert c.cmd("AUTH PLAIN " + plain("ann@local.test", PASSWORD)) == 235
+        assert c.mail("ann@local.test") == 250
+        c.close()
+        # Users while nothing runs; and a backend that a reload takes away, and brings back.
+        d.process.send_signal(signal.SIGTERM)
+        d.process.wait(PATIENCE)
+        add_user(d, "late@local.test")
+        assert "late@local.test" in d.tool("user", "list").stdout
+        d.start(wait=False)
+        d.wait_log("serving: generation", count=2)
+        assert logged_in(d, "late@local.test").mail("late@local.test") == 250
+        sections = d.sections
+        d.sections = sections.replace("auth { ", f'auth {{ backend = "dovecot:{d.dir}/nowhere" ')
+        d.reload()
+        wait_for(lambda: not d.children("gatepostd: auth"), what="the auth process's end")
+        assert plain_client(d).cmd("AUTH PLAIN " + plain("late@local.test", PASSWORD)) == 454
+        d.sections = sections
+        d.reload()
+        assert logged_in(d, "late@local.test").mail("late@local.test") == 250
+    finally:
+        d.stop()
+
+
 def test_esmtpsa(server, hop_server):
     before = len(hop_server.messages)
     with Secure(server.ports["submission"]) as c:
@@ -313,6 +362,37 @@ def test_user_commands(server):
     assert plain_client(server).cmd("AUTH PLAIN " + plain("carol@local.test", "another")) == 535
     assert server.tool("user", "del", "carol@local.test", check=False).returncode == 1
     assert server.tool("user", "passwd", "carol@local.test", check=False, input="x\n").returncode == 1
+
+
+def at_terminal(server, typed, *args):
+    """`gatepost ARGS` with a terminal for stdin, at which somebody types lines: exit status, what it showed."""
+    master, slave = os.openpty()
+    done = subprocess.Popen([f"{BUILD}/gatepost", "-c", server.path, *args], stdin=slave, stdout=slave, stderr=slave)
+    shown = b""
+    for line in typed:
+        while not shown.rstrip().endswith(b":"):
+            assert select.select([master], [], [], PATIENCE)[0], shown
+            shown += os.read(master, 1000)
+        os.write(master, line.encode() + b"\n")
+        shown += b"|"
+    done.wait(PATIENCE)
+    os.close(slave)  # ours was the last: what was shown ends
+    try:
+        while chunk := os.read(master, 1000):
+            shown += chunk
+    except OSError:
+        pass
+    os.close(master)
+    return done.returncode, shown.decode()
+
+
+def test_password_prompt(server):
+    status, shown = at_terminal(server, ["typed word", "typed word"], "user", "passwd", "limited@local.test")
+    assert status == 0 and "typed word" not in shown and "Password for limited@local.test:" in shown, shown
+    assert plain_client(server).cmd("AUTH PLAIN " + plain("limited@local.test", "typed word")) == 235
+    status, shown = at_terminal(server, ["one", "two"], "user", "passwd", "limited@local.test")
+    assert status == 2 and "not the same: nothing changed" in shown
+    assert plain_client(server).cmd("AUTH PLAIN " + plain("limited@local.test", "typed word")) == 235
 
 
 def test_passwords_of_all_kinds(server):

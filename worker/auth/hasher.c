@@ -124,15 +124,6 @@ bool hasher_put(struct hasher *h, const struct hash_job *job)
 	return room;
 }
 
-unsigned hasher_waiting(struct hasher *h)
-{
-	pthread_mutex_lock(&h->lock);
-	const unsigned n = h->count;
-
-	pthread_mutex_unlock(&h->lock);
-	return n;
-}
-
 void hasher_stop(struct hasher *h)
 {
 	pthread_mutex_lock(&h->lock);

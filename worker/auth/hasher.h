@@ -20,7 +20,6 @@ struct hasher;
 struct hasher *hasher_start(unsigned threads);
 /* Copies the job.  False: the queue is full, and the descriptor still the caller's. */
 bool hasher_put(struct hasher *h, const struct hash_job *job);
-unsigned hasher_waiting(struct hasher *h);
 /* Answers what it has taken, and ends the threads. */
 void hasher_stop(struct hasher *h);
 

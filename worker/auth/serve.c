@@ -77,11 +77,10 @@ static int find_user(void *self, struct text login, struct user *out)
 	return users_get(&sv->users, login, out);
 }
 
-static void turn_away(struct server *sv, int fd)
+static void turn_away(int fd)
 {
 	serve_reply(fd, &(struct auth_reply){.verdict = AUTH_CANT});
 	close(fd);
-	atomic_fetch_add(&sv->o->page->turned_away, 1);
 }
 
 /* ---- Passwords */
@@ -95,15 +94,13 @@ static void take_password(struct server *sv, const struct auth_request *rq, int 
 	job.known = rc == 0;
 	if (rc != 0 && rc != MDB_NOTFOUND) {
 		log_error("cannot read the users: %s", store_error(rc));
-		turn_away(sv, fd);
+		turn_away(fd);
 	} else if (!password_prepare(rq->secret, job.password)) {
 		/* Nobody's, whatever the name. */
 		serve_reply(fd, &(struct auth_reply){.verdict = AUTH_NO, .login = rq->login});
 		close(fd);
 	} else if (!hasher_put(sv->hasher, &job)) {
-		turn_away(sv, fd);
-	} else {
-		atomic_fetch_add(&sv->o->page->answered, 1);
+		turn_away(fd);
 	}
 	explicit_bzero(&job, sizeof(job));
 }
@@ -158,7 +155,6 @@ static void take_scram(struct server *sv, const struct auth_request *rq, int fd)
 	struct scram_exchange *x;
 	const struct auth_reply r = scram_begin(sv->scram, rq->secret, find_user, sv, &x);
 
-	atomic_fetch_add(&sv->o->page->answered, 1);
 	serve_reply(fd, &r);
 	if (x && keep_conversation(sv, x, fd))
 		return;
@@ -274,7 +270,6 @@ static void close_server(struct server *sv)
 static void tick(struct server *sv)
 {
 	atomic_store(&sv->o->page->heartbeat_boot_us, clock_boot_us());
-	atomic_store(&sv->o->page->waiting, hasher_waiting(sv->hasher));
 	end_conversations(sv, clock_mono_us());
 }
 

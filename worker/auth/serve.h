@@ -11,9 +11,6 @@
  * that it has of the shared memory. */
 struct auth_page {
 	_Atomic int64_t heartbeat_boot_us;
-	_Atomic uint32_t waiting;  /* passwords in the queue */
-	_Atomic uint64_t answered; /* questions, but those that were turned away */
-	_Atomic uint64_t turned_away;
 };
 
 /* Makes the page; its descriptor (memfd, close-on-exec) or -1. */

@@ -24,7 +24,7 @@ static void forget(struct smtp_session *ss)
 	s->helo = LIT("");
 	s->esmtp = false;
 	if (s->login.n) {
-		s->login = LIT("");
+		s->login = s->login_senders = LIT("");
 		s->own = config_trusted(s->config, &s->client);
 	}
 	ss->state = SMTP_NEW;
