@@ -2,6 +2,7 @@
 #include "policy/dkim.h"
 
 #include "policy/check.h"
+#include "shm/segment.h"
 
 const char *dkim_code_name(enum dkim_code c)
 {
@@ -77,6 +78,20 @@ static enum dkim_reason accepted(const struct dkim_signature *g, const struct dk
 	return g->partial && !set->partial ? DKIM_REASON_PARTIAL : DKIM_REASON_NONE;
 }
 
+static void count(const struct session *s, const struct dkim_result *r)
+{
+	bool passed = false;
+
+	for (size_t i = 0; i < r->count; i++)
+		passed = passed || r->signatures[i].code == DKIM_PASS;
+	if (passed)
+		s->world.ops->count(s->world.self, METRIC_dkim_passed, 1);
+	else if (dkim_is_unsure(r))
+		s->world.ops->count(s->world.self, METRIC_dkim_undecided, 1);
+	else if (r->count > 0)
+		s->world.ops->count(s->world.self, METRIC_dkim_failed, 1);
+}
+
 const struct dkim_result *dkim_of(const struct session *s)
 {
 	const struct transaction *tx = s->tx;
@@ -96,8 +111,28 @@ const struct dkim_result *dkim_of(const struct session *s)
 			g->code = dkim_code_of(g->reason);
 		}
 	}
+	count(s, r);
 	s->tx->dkim = r;
 	return r;
+}
+
+struct text dkim_summary(const struct session *s)
+{
+	const struct dkim_result *r = dkim_of(s);
+	struct text t = {"", 0};
+
+	if (!r->judged)
+		return r->why;
+	if (r->count == 0)
+		return text_of(dkim_reason_text(DKIM_REASON_NO_SIGNATURE));
+	for (size_t i = 0; i < r->count; i++) {
+		const struct dkim_signature *g = &r->signatures[i];
+
+		t = fact(s, "%.*s%s%.*s: %s%s", TEXT(t), i ? ", " : "", TEXT(g->domain),
+			 g->code == DKIM_PASS ? "pass" : dkim_reason_text(g->reason),
+			 g->testing ? " (testing)" : "");
+	}
+	return r->more ? fact(s, "%.*s, %u more", TEXT(t), r->more) : t;
 }
 
 bool dkim_is_unsure(const struct dkim_result *r)

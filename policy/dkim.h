@@ -99,6 +99,9 @@ struct session;
  * remembered; yields the first time.  Never NULL. */
 const struct dkim_result *dkim_of(const struct session *s);
 
+/* "example.org: body changed, list.example: pass"; for log and explain, in the arena. */
+struct text dkim_summary(const struct session *s);
+
 /* Nobody can tell whether there is a signature that passes: it wasn't judged, or the key of one
  * that hasn't failed otherwise could not be had.  (There may be others that pass.) */
 bool dkim_is_unsure(const struct dkim_result *r);

@@ -81,24 +81,6 @@ static struct view view_of(const struct session *s, const struct settings *set)
 
 /* ---- In words */
 
-static struct text facts_of(const struct view *v)
-{
-	const struct dkim_result *r = v->result;
-	struct text t = r->judged ? LIT("") : r->why;
-
-	if (r->judged && r->count == 0)
-		return text_of(dkim_reason_text(DKIM_REASON_NO_SIGNATURE));
-	for (size_t i = 0; i < r->count; i++) {
-		const struct dkim_signature *g = &r->signatures[i];
-		const bool passes = g->code == DKIM_PASS;
-
-		t = fact(v->s, "%.*s%s%.*s: %s%s", TEXT(t), i ? ", " : "", TEXT(g->domain),
-			 passes ? "pass" : dkim_reason_text(g->reason),
-			 g->testing ? " (testing)" : "");
-	}
-	return r->more ? fact(v->s, "%.*s, %u more", TEXT(t), r->more) : t;
-}
-
 static struct verdict refusal(const struct view *v, const struct dkim_signature *g, bool others)
 {
 	enum reply_id reply = REPLY_DKIM;
@@ -108,7 +90,7 @@ static struct verdict refusal(const struct view *v, const struct dkim_signature 
 	else if (g && g->code == DKIM_POLICY)
 		reply = REPLY_DKIM_UNACCEPTABLE;
 	return reject(reply, text_of(dkim_reason_text(g ? g->reason : DKIM_REASON_NO_SIGNATURE)),
-		      facts_of(v));
+		      dkim_summary(v->s));
 }
 
 /* ---- The three rules */
@@ -129,8 +111,8 @@ static bool must_sign(const struct view *v)
 static struct verdict no_idea(const struct view *v)
 {
 	if (v->set->dkim.unknown == NO_ANSWER_PASS)
-		return undecided(facts_of(v));
-	return deferred(v->result->judged ? DEFERRAL_DNS : DEFERRAL_LOCAL, facts_of(v));
+		return undecided(dkim_summary(v->s));
+	return deferred(v->result->judged ? DEFERRAL_DNS : DEFERRAL_LOCAL, dkim_summary(v->s));
 }
 
 /* A refusal by an option that has a mode. */
@@ -161,5 +143,5 @@ struct verdict check_dkim(const struct session *s, const struct settings *set)
 		return by_mode(set->dkim.broken, refusal(&v, first, false));
 	if (author_broken && set->dkim.author != MODE_OFF)
 		return by_mode(set->dkim.author, refusal(&v, v.authors, v.passed));
-	return v.result->judged ? pass_because(facts_of(&v)) : undecided(facts_of(&v));
+	return v.result->judged ? pass_because(dkim_summary(s)) : undecided(dkim_summary(s));
 }

@@ -40,10 +40,10 @@ static struct verdict unknown(const struct session *s, const struct settings *se
 }
 
 static struct verdict refusal(const struct session *s, const struct settings *set,
-			      const struct spf_result *r)
+			      const struct spf_result *r, struct text facts)
 {
-	struct verdict v = reject(r->code == SPF_PERMERROR ? REPLY_SPF_PERMERROR : REPLY_SPF,
-				  LIT(""), facts_of(s, r));
+	struct verdict v =
+	    reject(r->code == SPF_PERMERROR ? REPLY_SPF_PERMERROR : REPLY_SPF, LIT(""), facts);
 
 	if (set->spf.explanation && !text_empty(r->explanation))
 		v.quoted = fact(s, "%.*s explains: %.*s", TEXT(r->domain), TEXT(r->explanation));
@@ -111,14 +111,16 @@ static enum answer is_saved(const struct session *s, const struct settings *set,
 static struct verdict unless_saved(const struct session *s, const struct settings *set,
 				   const struct spf_result *r)
 {
-	const struct text facts = facts_of(s, r);
-	struct text by;
+	struct text facts = facts_of(s, r), by;
 
 	switch (is_saved(s, set, &by)) {
 	case ANSWER_YES:
 		return pass_because(fact(s, "%.*s; saved by %.*s", TEXT(facts), TEXT(by)));
 	case ANSWER_NO:
-		return refusal(s, set, r);
+		if (!s->rcpt && set->spf.unless_dkim)
+			facts = fact(s, "%.*s; DKIM doesn't save it: %.*s", TEXT(facts),
+				     TEXT(dkim_summary(s)));
+		return refusal(s, set, r, facts);
 	case ANSWER_UNKNOWN:
 		break;
 	}
@@ -149,7 +151,7 @@ static struct verdict judge_helo(const struct session *s, const struct settings 
 	r = spf_of(s, SPF_HELO);
 	if (r->code != SPF_FAIL)
 		return pass();
-	v = refusal(s, set, r);
+	v = refusal(s, set, r, facts_of(s, r));
 	v.noted = set->spf.helo == MODE_MONITOR;
 	return v;
 }

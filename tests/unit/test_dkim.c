@@ -242,6 +242,29 @@ START_TEST(asked_once)
 }
 END_TEST
 
+START_TEST(counted_and_told)
+{
+	ck_said(message(), "pass");
+	ck_assert_uint_eq(f.world.metrics[METRIC_dkim_passed], 0);
+	ck_assert_uint_eq(f.world.metrics[METRIC_dkim_failed], 0);
+	says("example.org", DKIM_REASON_BODY);
+	ck_said(message(), "pass");
+	ck_assert_uint_eq(f.world.metrics[METRIC_dkim_failed], 1);
+	says("example.org", DKIM_REASON_NO_ANSWER);
+	ck_said(message(), "pass");
+	ck_assert_uint_eq(f.world.metrics[METRIC_dkim_undecided], 1);
+	says("list.example", DKIM_REASON_NONE)->testing = true;
+	f.world.dkim.more = 3;
+	ck_said(message(), "pass");
+	ck_assert_uint_eq(f.world.metrics[METRIC_dkim_passed], 1);
+	const struct text told = dkim_summary(&f.s);
+	ck_assert_msg(
+	    text_eq(told, LIT("example.org: body changed, example.org: no answer from the "
+			      "DNS, list.example: pass (testing), 3 more")),
+	    "%.*s", TEXT(told));
+}
+END_TEST
+
 START_TEST(names_and_words)
 {
 	for (int r = 0; r < DKIM_REASONS; r++)
@@ -275,6 +298,7 @@ int main(void)
 	tcase_add_test(tc, who_must_sign);
 	tcase_add_test(tc, unknown);
 	tcase_add_test(tc, asked_once);
+	tcase_add_test(tc, counted_and_told);
 	tcase_add_test(tc, names_and_words);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_NORMAL);
