@@ -1,5 +1,6 @@
 """Senders whose own mail servers are asked: who takes, refuses, puts off, hangs, lies, takes anything; what is
 remembered of it, forgotten, and limited."""
+import os
 import re
 import signal
 import threading
@@ -50,6 +51,7 @@ SERVERS = {
     "rated": (set(), {}),
     "second": ({"ann@two.test"}, {}),
     "crowd": ({"ann@crowd.test"}, {}),
+    "keeper": (set(), {}),
 }
 SILENT = ["hangs", "hangs-late", "closes", "garbage", "banner", "line", "many", "nonsense", "dead", "tired"]
 HOSTS = {name: f"127.1.0.{i + 1}" for i, name in enumerate(SERVERS)}
@@ -323,6 +325,25 @@ def test_forgetting_and_a_restart(edge):
     assert '"forgotten": ' in d.tool("sender", "forget", "@good.test", "--json").stdout
     assert d.tool("sender", "remembered", "@good.test", check=False).returncode == 1
     assert d.tool("sender", "forget", "good.test", check=False).returncode == 2
+
+
+def test_without_a_keeper(edge):
+    """Who remembers is away: each worker asks once, and what it learned is written later."""
+    d, mx = edge.daemon, edge.mx["keeper"]
+    (keeper,) = d.children("keeper")
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        for _ in range(8):
+            refused(rcpt(d, "gone@keeper.test"))
+    finally:
+        os.kill(keeper, signal.SIGKILL)
+    assert mx.asked("gone@keeper.test") <= 2
+    wait_for(lambda: d.tool("sender", "remembered", "gone@keeper.test", check=False).returncode == 0,
+             what="the next keeper has written it")
+    asked = mx.asked("gone@keeper.test")
+    for _ in range(4):
+        refused(rcpt(d, "gone@keeper.test"))
+    assert mx.asked("gone@keeper.test") == asked
 
 
 def test_own_and_inner_addresses_are_never_asked(start, edge):

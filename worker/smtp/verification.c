@@ -87,6 +87,12 @@ static void drop_written(struct smtp_session *ss)
 
 /* ---- waiting for another session's answer ---- */
 
+static void add_waiter(struct verification *v, struct verification_waiter *w)
+{
+	w->next = v->waiters;
+	v->waiters = w;
+}
+
 static void unlink_waiter(struct verification *v, const struct verification_waiter *gone)
 {
 	struct verification_waiter **link = &v->waiters;
@@ -99,10 +105,10 @@ static void unlink_waiter(struct verification *v, const struct verification_wait
 /* False: the one who asked is gone. */
 static bool wait_for(struct verification *v, int64_t deadline_us, struct verify_answer *out)
 {
-	struct verification_waiter w = {.next = v->waiters, .task = task_current()};
+	struct verification_waiter w = {.task = task_current()};
 	enum wake wake = WAKE_READY;
 
-	v->waiters = &w;
+	add_waiter(v, &w);
 	while (!w.woken && wake == WAKE_READY)
 		wake = task_park(deadline_us);
 	if (!w.woken) {
