@@ -2,7 +2,9 @@
  *
  *   usage: bench_lists [DIRECTORY]     (a place on the disk to be measured; default /var/tmp) */
 #include "shm/base/clock.h"
+#include "shm/journal.h"
 #include "shm/lists.h"
+#include "shm/verified.h"
 
 #include <ftw.h>
 #include <inttypes.h>
@@ -10,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LOOKUPS = 1000000, NETWORKS = 1000000, RECIPIENTS = 1000000 };
+enum { LOOKUPS = 1000000, NETWORKS = 1000000, RECIPIENTS = 1000000, VERIFIED = 200000 };
 
 static struct store st;
 static uint64_t seed = 88172645463325252u;
@@ -132,6 +134,62 @@ static void recipient_lookups(void)
 	       (clock_mono_us() - start) * 1000.0 / LOOKUPS, hits * 100.0 / LOOKUPS);
 }
 
+static struct text verified_key(uint64_t n, char dst[64])
+{
+	snprintf(dst, 64, "user%" PRIu64 ".name@d%" PRIu64 ".example.org", n, n % 1000);
+	return text_of(dst);
+}
+
+static int put_verified(MDB_txn *txn, void *arg)
+{
+	uint64_t *from = arg;
+	int rc = 0;
+
+	for (uint64_t i = *from; i < *from + 1000 && rc == 0; i++) {
+		const struct verified v = {.what = VERIFIED_TAKES,
+					   .code = 250,
+					   .hop = "mx.example.org [192.0.2.1]",
+					   .text = "Ok",
+					   .asked_wall_us = clock_wall_us(),
+					   .until_wall_us = clock_wall_us() + 3600 * SECOND_US};
+		struct event_view view;
+		struct event e;
+		char key[64];
+
+		verified_event(&e, VERIFIED_SENDER, verified_key(i, key), &v);
+		event_parse(e.bytes, e.n, &view);
+		rc = journal_apply(txn, &view, e.bytes, e.n);
+	}
+	return rc;
+}
+
+/* What servers have said of addresses: written as the keeper does, found as a worker does. */
+static void verified(void)
+{
+	int64_t start = clock_mono_us();
+	unsigned hits = 0;
+
+	for (uint64_t i = 0; i < VERIFIED; i += 1000) {
+		int rc = store_write(&st, put_verified, &i);
+
+		if (rc != 0)
+			fail("answers about addresses", rc);
+	}
+	printf("verified: %d answers, 1,000 a commit    %8.2f us each\n", VERIFIED,
+	       (double)(clock_mono_us() - start) / VERIFIED);
+	start = clock_mono_us();
+	for (int i = 0; i < LOOKUPS; i++) {
+		struct verified v;
+		char key[64];
+
+		hits += verified_find(&st, VERIFIED_SENDER,
+				      verified_key(any() % (2 * (uint64_t)VERIFIED), key),
+				      clock_wall_us(), &v) == ANSWER_YES;
+	}
+	printf("verified_find, %d addresses             %8.1f ns  (%.1f %% known)\n", VERIFIED,
+	       (clock_mono_us() - start) * 1000.0 / LOOKUPS, hits * 100.0 / LOOKUPS);
+}
+
 struct puts {
 	unsigned n;
 };
@@ -212,6 +270,7 @@ int main(int argc, char **argv)
 	commits("durable ");
 	store_close(&st);
 	open_store(dir, STORE_EVENTS);
+	verified();
 	commits("unsynced");
 	store_close(&st);
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
