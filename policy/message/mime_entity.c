@@ -197,9 +197,10 @@ static enum mime_field field_of(struct text name)
 	    {LIT("Content-Name"), MIME_FIELD_NAME},
 	    {LIT("X-Sun-Data-Name"), MIME_FIELD_NAME},
 	};
+	static const char initials[] = {'C', 'c', 'X', 'x'};
 
 	/* Nearly all fields end here. */
-	if (name.n < 12 || !memchr("CcXx", name.p[0], 4))
+	if (name.n < 12 || !memchr(initials, name.p[0], sizeof(initials)))
 		return MIME_FIELD_OTHER;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		if (text_ieq(name, fields[i].name))
