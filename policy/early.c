@@ -73,7 +73,7 @@ void early_mail(const struct session *s)
 		return;
 	if (is_on(s, CHECK_dnsbl))
 		start_lists(s, ABOUT_SENDER);
-	if (is_on(s, CHECK_sender_verify))
+	if (is_on(s, CHECK_sender_verify) || is_on(s, CHECK_sender_callout))
 		s->world.ops->dns_start(s->world.self, s, s->tx->from.domain, DNS_MX);
 	if (wants_spf(s))
 		start_spf(s, s->tx->from.domain);
