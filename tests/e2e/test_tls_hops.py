@@ -120,8 +120,8 @@ def world():
     """One daemon, a route and a domain for each case: <case>.test."""
     f = FOLDER.name
     ca, stranger = Pair(f, "authority.test"), Pair(f, "stranger.test")
-    # /etc/hosts knows no name of a test, so hops are addressed by address, and named by tls-name.
-    good = Pair(f, "good.test", ca=ca, names=["good.test", "*.wild.test"], addresses=["127.0.0.1"])
+    # /etc/hosts knows no name of a test but one, so hops are addressed by address, and named by tls-name.
+    good = Pair(f, "good.test", ca=ca, names=["good.test", "*.wild.test", "localhost"], addresses=["127.0.0.1"])
     ours = Pair(f, "edge.test", ca=ca)
     w = type("World", (), {})()
     w.tls = Hop(tls=server_context(good)).start()
@@ -141,6 +141,7 @@ def world():
         "first": (w.first, ""),
         "verified": (w.tls, f'tls = "verified" tls-ca = "{ca.chain}"'),
         "verified-name": (w.tls, f'tls = "verified" tls-ca = "{ca.chain}" tls-name = "a.wild.test"'),
+        "localhost": (w.tls, f'tls = "verified" tls-ca = "{ca.chain}"'),
         "wrong-name": (w.tls, f'tls = "verified" tls-ca = "{ca.chain}" tls-name = "a.b.wild.test"'),
         "wrong-ca": (w.tls, f'tls = "verified" tls-ca = "{stranger.chain}"'),
         "asks": (w.asks, f'tls-chain = "{ours.chain}" tls-key = "{ours.key}"'),
@@ -149,14 +150,15 @@ def world():
         **{f"must-{odd}": (hop, 'tls = "required"') for odd, hop in w.odd.items()},
     }
 
-    def host(hop):
+    def host(hop, name="127.0.0.1"):
         scheme = ("lmtp" if hop is w.lmtp else "smtp") + ("s" if hop in (w.first, w.asks) else "")
-        return f'"{scheme}://127.0.0.1:{hop.port}"'
+        return f'"{scheme}://{name}:{hop.port}"'
 
-    sections = [f'route "{n}" {{ hosts = {{ {host(h)} }} retry-down = "1s" {more} }}\ndomain "{n}.test" {{ route = "{n}" }}'
+    sections = [f'route "{n}" {{ hosts = {{ {host(h, "localhost") if n == "localhost" else host(h)} }} retry-down = "1s" {more} }}\ndomain "{n}.test" {{ route = "{n}" }}'
                 for n, (h, more) in routes.items()]
     sections.append(f'route "several" {{ hosts = {{ {host(w.plain)}, {host(w.tls)} }} tls = "required" }}\n'
                     'domain "several.test" { route = "several" }')
+    sections.append('check "dmarc" { mode = "off" }')  # nobody answers here, and it waits for that
     w.d = Daemon(options={"workers": 1, "tls-timeout": "3s"}, sections="\n".join(sections)).start()
     yield w
     w.d.stop()
@@ -181,7 +183,8 @@ def test_what_is_offered_is_used_where_the_route_says_so(world):
     for name, hop, wanted in (("auto", world.tls, False),  # it does not leave the machine
                               ("off", world.tls, False), ("may", world.tls, True), ("must", world.tls, True),
                               ("may-plain", world.plain, False), ("first", world.first, True), ("lmtp", world.lmtp, True),
-                              ("verified", world.tls, True), ("verified-name", world.tls, True)):
+                              ("verified", world.tls, True), ("verified-name", world.tls, True),
+                              ("localhost", world.tls, True)):
         assert send(world, name) == 250, name
         assert tls_of(hop, name) == [wanted], name
     e = world.d.wait_event("message", to="may@may.test", verdict="accepted")
