@@ -305,6 +305,43 @@ START_TEST(a_large_body_in_pieces)
 }
 END_TEST
 
+/* Two records in one packet, of which one is read: the other stands where no socket tells of it. */
+static void says_too_much(void *arg)
+{
+	(void)arg;
+	ck_assert_int_eq(tls_accept(server, &ours, in_ms(20000), &server_facts), CONN_OK);
+	conn_try(&ours, "250 a\r\n", 7);
+	conn_try(&ours, "250 b\r\n", 7);
+	task_sleep_until(in_ms(100));
+	conn_close(&ours);
+	if (task_count(loop) == 1)
+		loop_stop(loop);
+}
+
+static void hears_one(void *arg)
+{
+	struct text line;
+
+	(void)arg;
+	ck_assert_int_eq(tls_connect(client, &peer, &theirs, in_ms(20000), &client_facts), CONN_OK);
+	task_sleep_until(in_ms(50));
+	ck_assert_int_eq(conn_getline(&theirs, &line, 100, in_ms(20000)), CONN_OK);
+	ck_assert(text_eq(line, LIT("250 a")));
+	ck_assert_uint_eq(conn_buffered(&theirs), 0);
+	ck_assert(conn_input_may_come(&theirs));
+	ck_assert_int_eq(conn_await_input(&theirs, 0), CONN_OK);
+	ck_assert_uint_eq(conn_buffered(&theirs), 7);
+	conn_close(&theirs);
+	if (task_count(loop) == 1)
+		loop_stop(loop);
+}
+
+START_TEST(a_record_that_nobody_asked_for_is_noticed)
+{
+	meet(says_too_much, hears_one);
+}
+END_TEST
+
 static void waits_short(void *arg)
 {
 	(void)arg;
@@ -352,6 +389,7 @@ int main(void)
 	tcase_add_test(t, the_next_one_resumes);
 	tcase_add_test(t, who_it_has_to_be);
 	tcase_add_test(t, a_large_body_in_pieces);
+	tcase_add_test(t, a_record_that_nobody_asked_for_is_noticed);
 	tcase_add_test(t, bytes_that_trickle_in_do_not_move_the_deadline);
 	suite_add_tcase(s, t);
 

@@ -13,11 +13,6 @@
 
 /* ---- What a route wants */
 
-static bool may_want_tls(const struct route *route)
-{
-	return route->set.tls != ROUTE_TLS_OFF && route->hosts[0].kind != HOP_MAILDIR;
-}
-
 static SSL_CTX *new_context(const struct route *route)
 {
 	const struct certificate_pair *ours = route->client;
@@ -35,21 +30,40 @@ static SSL_CTX *new_context(const struct route *route)
 	return ctx;
 }
 
+/* What never leaves the machine. */
+static bool is_here(const struct hop_address *a)
+{
+	static const struct ip v6_loopback = {.b[15] = 1};
+
+	return !text_empty(a->path) || ip_eq(&a->ip, &v6_loopback) ||
+	       (ip_is4(&a->ip) && a->ip.b[12] == 127);
+}
+
+static bool may_want_tls(const struct host *h)
+{
+	const int tls = h->route->set.tls;
+
+	if (h->address->kind == HOP_MAILDIR || tls == ROUTE_TLS_OFF)
+		return false;
+	return h->address->tls_first || tls != ROUTE_TLS_AUTO || !is_here(h->address);
+}
+
 bool route_secure_open(struct route_state *rs, struct buf *err)
 {
 	const struct route *route = rs->route;
 
-	if (!may_want_tls(route))
-		return true;
-	rs->tls = new_context(route);
-	if (!rs->tls) {
-		buf_printf(err, "route %.*s: cannot use its authorities or certificate",
-			   TEXT(route->set.name));
-		return false;
-	}
 	for (size_t i = 0; i < rs->host_count; i++) {
 		struct host *h = &rs->hosts[i];
 
+		if (!may_want_tls(h))
+			continue;
+		if (!rs->tls)
+			rs->tls = new_context(route);
+		if (!rs->tls) {
+			buf_printf(err, "route %.*s: cannot use its authorities or certificate",
+				   TEXT(route->set.name));
+			return false;
+		}
 		h->tls = rs->tls;
 		text_cstr(route->set.tls_name.n ? route->set.tls_name : h->address->host,
 			  h->peer.name, sizeof(h->peer.name));
@@ -70,24 +84,10 @@ bool host_must_be_secure(const struct host *h)
 	       h->route->set.tls == ROUTE_TLS_VERIFIED;
 }
 
-/* What never leaves the machine. */
-static bool is_here(const struct hop_address *a)
-{
-	static const struct ip v6_loopback = {.b[15] = 1};
-
-	return !text_empty(a->path) || ip_eq(&a->ip, &v6_loopback) ||
-	       (ip_is4(&a->ip) && a->ip.b[12] == 127);
-}
-
 static bool wants_tls(const struct host *h)
 {
-	if (!h->tls)
-		return false;
-	if (host_must_be_secure(h))
-		return true;
-	if (h->route->set.tls == ROUTE_TLS_AUTO && is_here(h->address))
-		return false;
-	return loop_now_us(h->routes->loop) >= h->plain_until_us;
+	return h->tls &&
+	       (host_must_be_secure(h) || loop_now_us(h->routes->loop) >= h->plain_until_us);
 }
 
 void host_go_plain(struct host *h, const char *why)

@@ -80,7 +80,7 @@ static void idle_link(struct host *h, struct hop *hop)
 /* Neither closed by the peer nor with something to say that nobody has asked for (a 421). */
 static bool idle_is_sound(struct hop *hop)
 {
-	if (!hop->conn.watch.readable && !hop->conn.watch.hangup)
+	if (!conn_input_may_come(&hop->conn) && !hop->conn.watch.hangup)
 		return true;
 	return conn_await_input(&hop->conn, 0) == CONN_TIMEOUT;
 }

@@ -67,19 +67,13 @@ void conn_finish(struct conn *c, int64_t deadline_us)
 	conn_close(c);
 }
 
-/* Unread input would make the kernel send a reset. */
-static bool nothing_unread(struct conn *c)
-{
-	return conn_buffered(c) == 0 && !c->watch.readable &&
-	       !(c->transport->pending && c->transport->pending(c));
-}
-
 void conn_part(struct conn *c, int64_t deadline_us)
 {
 	if (!conn_is_open(c))
 		return;
-	c->parting = nothing_unread(c);
-	if (c->parting && conn_flush(c, deadline_us) == CONN_OK && nothing_unread(c))
+	/* Unread input would make the kernel send a reset. */
+	c->parting = !conn_input_may_come(c);
+	if (c->parting && conn_flush(c, deadline_us) == CONN_OK && !conn_input_may_come(c))
 		conn_close(c);
 	else
 		conn_finish(c, deadline_us);

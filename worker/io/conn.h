@@ -147,6 +147,8 @@ static inline size_t conn_buffered(const struct conn *c)
 {
 	return c->in_end - c->in_start;
 }
+/* Something unread may be there: here, in the socket, or in between (a record of TLS). */
+bool conn_input_may_come(const struct conn *c);
 /* Forgets what is buffered and unread (before STARTTLS: what came early was not encrypted). */
 void conn_discard_input(struct conn *c);
 

@@ -66,10 +66,15 @@ static void input_rest(struct conn *c)
 	c->in_end = c->in_kept = unread;
 }
 
-static bool input_may_come(const struct conn *c)
+static bool input_waits(const struct conn *c)
 {
 	return c->watch.readable ||
 	       (c->transport->pending && c->transport->pending((struct conn *)c));
+}
+
+bool conn_input_may_come(const struct conn *c)
+{
+	return conn_buffered(c) > 0 || input_waits(c);
 }
 
 /* One read.  CONN_OK with nothing added: it would have had to wait. */
@@ -140,7 +145,7 @@ static enum conn_result may_still_read(const struct conn *c, int64_t deadline_us
 static enum conn_result fill(struct conn *c, bool look, int64_t deadline_us)
 {
 	const uint64_t before = c->bytes_in;
-	bool wait = !look && !input_may_come(c);
+	bool wait = !look && !input_waits(c);
 	enum conn_want want = CONN_WANT_READ;
 	enum conn_result r = input_failed(c);
 

@@ -61,6 +61,9 @@ static bool set_name(SSL *ssl, const char *name)
 {
 	X509_VERIFY_PARAM *wanted = SSL_get0_param(ssl);
 
+	/* Without a name anybody whom an authority knows would do. */
+	if (!name[0])
+		return SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE;
 	if (ip_parse(text_of(name), NULL))
 		return X509_VERIFY_PARAM_set1_ip_asc(wanted, name) == 1;
 	X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -73,7 +76,7 @@ enum conn_result tls_connect(SSL_CTX *ctx, struct tls_peer *p, struct conn *c, i
 {
 	SSL *ssl = SSL_new(ctx);
 
-	if (ssl && p->name[0] && !set_name(ssl, p->name)) {
+	if (ssl && !set_name(ssl, p->name)) {
 		SSL_free(ssl);
 		ssl = NULL;
 	}
