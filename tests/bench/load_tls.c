@@ -302,11 +302,34 @@ static void options(int argc, char **argv)
 		opt.connections = opt.total;
 }
 
-int main(int argc, char **argv)
+/* The connections stand until our stdin ends. */
+static void hold(void)
 {
-	struct rusage used;
 	char byte;
 
+	printf("held %u\n", sum.held);
+	fflush(stdout);
+	while (read(0, &byte, 1) > 0)
+		;
+}
+
+static void tell(double seconds)
+{
+	struct rusage used;
+
+	getrusage(RUSAGE_SELF, &used);
+	printf("{\"done\": %u, \"refused\": 0, \"failed\": %u, \"resumed\": %u, \"seconds\": %.6f, "
+	       "\"p50_us\": %.1f, \"p99_us\": %.1f, \"cpu_s\": %.6f, \"first_failure\": \"%s\"}\n",
+	       sum.done, sum.failed, sum.resumed, seconds,
+	       (double)histogram_at(&latency, 0.5) / 1e3,
+	       (double)histogram_at(&latency, 0.99) / 1e3,
+	       (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+		   (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6,
+	       sum.first_failure);
+}
+
+int main(int argc, char **argv)
+{
 	options(argc, argv);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx, on_session);
@@ -321,23 +344,15 @@ int main(int argc, char **argv)
 	const uint64_t start = now_ns();
 
 	run(clients);
-	const double seconds = (double)(now_ns() - start) / 1e9;
-
-	if (opt.hold) {
-		printf("held %u\n", sum.held);
-		fflush(stdout);
-		while (read(0, &byte, 1) > 0)
-			;
-		return 0;
+	if (opt.hold)
+		hold();
+	else
+		tell((double)(now_ns() - start) / 1e9);
+	for (unsigned i = 0; i < opt.connections; i++) {
+		SSL_free(clients[i].ssl);
+		SSL_SESSION_free(clients[i].session);
 	}
-	getrusage(RUSAGE_SELF, &used);
-	printf("{\"done\": %u, \"refused\": 0, \"failed\": %u, \"resumed\": %u, \"seconds\": %.6f, "
-	       "\"p50_us\": %.1f, \"p99_us\": %.1f, \"cpu_s\": %.6f, \"first_failure\": \"%s\"}\n",
-	       sum.done, sum.failed, sum.resumed, seconds,
-	       (double)histogram_at(&latency, 0.5) / 1e3,
-	       (double)histogram_at(&latency, 0.99) / 1e3,
-	       (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-		   (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6,
-	       sum.first_failure);
+	SSL_CTX_free(ctx);
+	free(clients);
 	return 0;
 }

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from certificates import Pair
 from daemon import BUILD, PATIENCE, Daemon, free_port
 
 TOOLS = f"{BUILD}/tests/bench"
@@ -53,3 +54,23 @@ def test_refusals_are_counted():
         counted = sink.sum()
     assert (told["refused"], told["done"], told["failed"]) == (MESSAGES, 0, 0)
     assert (counted["recipients"], counted["messages"]) == (MESSAGES, 0)
+
+
+def test_handshakes_full_and_resumed(tmp_path):
+    """Each session that can be resumed is, though a client uses a ticket once."""
+    pair = Pair(tmp_path, "mx1.test")
+    implicit = free_port()
+    daemon = Daemon({"max-client-sessions": 1000},
+                    f'{pair.section()}\nlistener "s" {{ address = {{ "127.0.0.1:{implicit}" }} tls = "implicit" }}').start()
+    try:
+        for port, how in ((implicit, []), (daemon.port, ["-S"])):
+            for version in ([], ["-2"]):
+                for resume in ([], ["-R"]):
+                    done = subprocess.run([f"{TOOLS}/load_tls", "-c", "5", "-m", "50", "-t", "60", *how, *version, *resume,
+                                           "127.0.0.1", str(port)], capture_output=True, text=True, timeout=120, check=True)
+                    told = json.loads(done.stdout)
+                    assert (told["done"], told["failed"], told["first_failure"]) == (50, 0, "")
+                    assert told["resumed"] == (45 if resume else 0), (how, version)
+        assert daemon.status()["metrics"]["tls_resumed"] == 4 * 45
+    finally:
+        daemon.stop()
