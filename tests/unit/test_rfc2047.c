@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <time.h>
 
 static struct arena arena;
 
@@ -118,7 +119,7 @@ START_TEST(linear)
 	    "=?a?q?", "=?", "=?utf-8?q?\?= ", "=?a", "?=", "=?utf-8?q?=FF?=", "=?utf-7?q?+?=", " "};
 	enum { SIZE = 262144 };
 	char *bytes = malloc(SIZE);
-	int64_t start = clock_mono_us();
+	const clock_t start = clock();
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		struct buf b = buf_over(bytes, SIZE);
@@ -127,7 +128,7 @@ START_TEST(linear)
 		ck_assert(utf8_is_valid(rfc2047_decode(buf_view(&b), SIZE, &arena)));
 	}
 	/* the square of the length would be minutes */
-	ck_assert_int_lt(clock_mono_us() - start, 10 * SECOND_US);
+	ck_assert_int_lt(clock() - start, 10 * CLOCKS_PER_SEC);
 	free(bytes);
 }
 END_TEST
