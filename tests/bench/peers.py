@@ -200,6 +200,8 @@ limit "client" {{ by = "ip4/32" connections = {{ "1000000/1s" }} messages = {{ "
 check "reverse-dns" {{ mode = "off" }}
 check "sender-verify" {{ mode = "off" }}
 check "spf" {{ mode = "off" }}
+check "dkim" {{ mode = "off" }}
+check "dmarc" {{ mode = "off" }}
 check "antivirus" {{ mode = "off" }}
 log {{ to = "stderr" }}
 """)
