@@ -1,5 +1,5 @@
-"""One call of a worker fails: the n-th allocation, write, fsync, accept ..., for every n of a session
-that delivers to a next hop and, through the spool's file, into a Maildir.  Then again, with all calls of
+"""One call of a worker fails: the n-th allocation, write, fsync, accept ..., for every n of a login
+and of a session that delivers to a next hop and, through the spool's file, into a Maildir.  Then again, with all calls of
 that kind from the n-th on to the end of the session.
 
 usage: faults.py [--kinds memory,write] [--most N]    with GATEPOST_BUILD=build/release
@@ -18,7 +18,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
-from daemon import Daemon, wait_for  # noqa: E402
+from daemon import Daemon, free_port, wait_for  # noqa: E402
 from hop_process import HopProcess  # noqa: E402
 from load import ids  # noqa: E402
 from smtp import Client  # noqa: E402
@@ -81,7 +81,11 @@ class Faults:
         self.control = Control(f"{d.dir}/faults")
         d.env = dict(os.environ, LD_PRELOAD=library, FAULTS_FILE=f"{d.dir}/faults",
                      FAULTS_WHO=f"gatepostd: {who}")
+        self.submission = free_port()
+        d.sections = (f'listener "submission" {{ address = {{ "127.0.0.1:{self.submission}" }} tls = "off" auth = "required" '
+                      'auth-plaintext = true route = "hop" }')
         d.start()
+        d.tool("user", "add", "ann@example.org", input="secret\n")
         self.count = 0
 
     def close(self):
@@ -91,11 +95,28 @@ class Faults:
 
     # --- a session
 
-    def session(self):
-        """Two messages; the names of those that got a 250, every reply code, and whether the server left."""
+    def log_in(self, codes):
+        """Who has the right password is never told that it was wrong."""
+        try:
+            with Client(self.submission, greet=False) as c:
+                c.sock.settimeout(HANG_SECONDS)
+                for line in ("", "EHLO client.example\r\n", "AUTH PLAIN AGFubkBleGFtcGxlLm9yZwBzZWNyZXQ=\r\n"):
+                    c.send(line)
+                    codes.append(c.reply().code)
+                    if codes[-1] == 421:
+                        return
+        except TimeoutError:
+            raise AssertionError(f"no answer to a login within {HANG_SECONDS} s, after {codes}") from None
+        except (EOFError, ConnectionError):
+            pass
+
+    def session(self, login=False):
+        """Two messages, and a login before if that is wanted (it costs a hash); the names of those that got a 250, every reply code, and whether the server left."""
         self.count += 1
         small, large = f"s{self.count}", f"l{self.count}"
         acked, codes = [], []
+        if login:
+            self.log_in(codes)
         try:
             c = Client(self.daemon.port, greet=False)
         except OSError as e:
@@ -170,7 +191,7 @@ class Faults:
 
     def calls_of_a_session(self, kind):
         before = self.control.seen(kind)
-        self.session()
+        self.session(login=True)
         return self.control.seen(kind) - before
 
     def run(self, kinds=KINDS, most=None, fresh=False, lasting=False):
@@ -218,7 +239,7 @@ class Faults:
         self.workers = self.daemon.children("worker")
         self.control.arm(kind, n, lasting)
         try:
-            acked, codes, left = self.session()
+            acked, codes, left = self.session(login=True)
         except AssertionError as e:
             raise AssertionError(f"{what}: {e}\n{self.daemon.log()[-2000:]}") from None
         finally:
