@@ -31,7 +31,6 @@ def server():
     late = written(Pair(FOLDER.name, "late.test", days=7), HOUR)
     d = Daemon(options={"max-client-sessions": 5000, "drain-timeout": "60s"},
                sections=f"{good.section()}\n{late.section()}\n"
-                        'check "dmarc" { mode = "off" }\n'  # nobody answers here, and it waits for that
                         'check "tls-required" { clients = { "127.0.0.41/32" } }',
                domains='domain "local.test" { route = "box" }\ndomain "bank.test" { route = "box" tls = "required" }\n'
                        'domain "try.test" { route = "box" tls = "required" check "tls-required" { mode = "monitor" } }')

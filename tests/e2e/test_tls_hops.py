@@ -158,7 +158,6 @@ def world():
                 for n, (h, more) in routes.items()]
     sections.append(f'route "several" {{ hosts = {{ {host(w.plain)}, {host(w.tls)} }} tls = "required" }}\n'
                     'domain "several.test" { route = "several" }')
-    sections.append('check "dmarc" { mode = "off" }')  # nobody answers here, and it waits for that
     w.d = Daemon(options={"workers": 1, "tls-timeout": "3s"}, sections="\n".join(sections)).start()
     yield w
     w.d.stop()
