@@ -536,6 +536,25 @@ static void nobody_is_there(void)
 	done();
 }
 
+/* All who ask are told, not only the one that the kernel tells. */
+static void nobody_is_there_for_many(void)
+{
+	const int64_t start = loop_now_us(loop);
+	struct dns_query *queries[20];
+	char name[32];
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "n%d.test", i);
+		queries[i] = dns_start(resolver, text_of(name), DNS_TXT);
+	}
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(dns_await(queries[i], start + 20000 * MS)->status, DNS_TIMEOUT);
+		dns_free(queries[i]);
+	}
+	ck_assert_int_lt(loop_now_us(loop) - start, 4000 * MS);
+	done();
+}
+
 START_TEST(no_server)
 {
 	struct dns_peer *gone = dns_peer_start();
@@ -544,6 +563,8 @@ START_TEST(no_server)
 	dns_peer_stop(gone);
 	with_patience(4000 * MS);
 	run(nobody_is_there);
+	with_patience(20000 * MS);
+	run(nobody_is_there_for_many);
 }
 END_TEST
 

@@ -6,6 +6,7 @@
 #include "worker/io/dns_channel.h"
 
 #include "worker/io/dns_message.h"
+#include "worker/io/dns_sockets.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -179,10 +180,13 @@ static bool init_ares(struct dns_channel *c, size_t servers, int64_t timeout_us)
 	    .lookups = lookups,
 	};
 
-	return ares_init_options(&c->ares, &o,
-				 ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-				     ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS |
-				     ARES_OPT_LOOKUPS | ARES_OPT_NOROTATE) == ARES_SUCCESS;
+	if (ares_init_options(&c->ares, &o,
+			      ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
+				  ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS |
+				  ARES_OPT_LOOKUPS | ARES_OPT_NOROTATE) != ARES_SUCCESS)
+		return false;
+	ares_set_socket_functions(c->ares, &dns_sockets, NULL);
+	return true;
 }
 
 bool dns_channel_open(struct dns_channel *c, struct loop *l, const struct dns_servers *servers,
