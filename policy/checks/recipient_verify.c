@@ -73,12 +73,20 @@ static struct verdict refused(const struct session *s, const struct hop_reply *h
 	return v;
 }
 
+static struct text silence(const struct session *s, const struct hop_reply *h)
+{
+	/* Why each of them isn't stands in the log. */
+	if (text_empty(h->hop))
+		return fact(s, "no host of route %.*s is up", TEXT(s->rcpt->route->set.name));
+	return fact(s, "no answer from %.*s", TEXT(h->hop));
+}
+
 static struct verdict put_off(const struct session *s, const struct hop_reply *h)
 {
 	struct verdict v;
 
 	if (h->code == 0)
-		return deferred(DEFERRAL_HOP_AWAY, fact(s, "no answer from %.*s", TEXT(h->hop)));
+		return deferred(DEFERRAL_HOP_AWAY, silence(s, h));
 	/* 5xx below 550 are about our command or our connection ("530 STARTTLS first"), 421 about
 	 * the hop's: not about the recipient. */
 	if (h->code < 400 || h->code > 499 || h->code == 421)

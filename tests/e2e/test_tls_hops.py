@@ -205,6 +205,7 @@ def test_without_tls_nothing_goes_where_it_is_required(world, name, why):
     if name[5:] in world.odd:
         assert not world.odd[name[5:]].messages
         assert "MAIL" not in world.odd[name[5:]].said
+    world.d.wait_log('"facts":"no host of route [a-z-]+ is up"')
     if why:
         world.d.wait_log(f"no TLS: ({why})")
 
