@@ -130,14 +130,15 @@ START_TEST(periods_end)
 }
 END_TEST
 
-/* A town behind one address: each phone repeats its old password, for days. */
+/* A town behind one address: every now and then one more phone that repeats its old password, for
+ * days. */
 START_TEST(a_repeated_pair_counts_once)
 {
 	char login[32];
 
 	session_of(CLIENT);
-	for (int minute = 0; minute < 2 * 24 * 60; minute += 20) {
-		for (int phone = 0; phone < 9; phone++) {
+	for (int round = 0; round < 3 * 24 * 2; round++) {
+		for (int phone = 0; phone < 40 && phone <= round / 2; phone++) {
 			snprintf(login, sizeof(login), "user%d@example.net", phone);
 			guess(login, "old");
 			guess(login, "old");
@@ -234,6 +235,22 @@ START_TEST(forgiveness_is_of_one_period)
 }
 END_TEST
 
+/* Nor with those that a block has forgotten. */
+START_TEST(forgiveness_ends_with_the_block)
+{
+	f.config.auth.block = f.config.auth.block_max = 60 * SECOND_US;
+	session_of(CLIENT);
+	guess_often("own@example.net", 9);
+	guess_often("victim@example.net", 1);
+	ck_assert_uint_eq(blocks_told(), 1);
+	pass_time(121);
+	guess_often("victim@example.net", 9);
+	succeed("own@example.net");
+	guess_often("victim@example.net", 1);
+	ck_assert_uint_eq(blocks_told(), 2);
+}
+END_TEST
+
 START_TEST(blocks_double)
 {
 	static const int hours[] = {1, 2, 4, 8, 16, 24, 24};
@@ -267,6 +284,15 @@ START_TEST(one_ipv6_network_is_one_client)
 	}
 	session_of("2001:db8::ffff");
 	ck_said(engine_auth(&f.s), BLOCKED);
+	/* So are its pairs, and what a success takes away. */
+	session_of("2001:db8:0:2::1");
+	guess("a@example.net", "old");
+	guess_often("a@example.net", 8);
+	session_of("2001:db8:0:2::2");
+	guess("a@example.net", "old");
+	ck_said(engine_auth(&f.s), "pass");
+	succeed("a@example.net");
+	ck_assert_int_eq(tally_read(&f.s, client_tag(&f.s, TABLE_MARK, AUTH_COUNT)).first, 0);
 	session_of("2001:db8:0:1::1");
 	ck_said(engine_auth(&f.s), "pass");
 }
@@ -547,6 +573,7 @@ int main(void)
 	tcase_add_test(tc, a_success_takes_its_logins_pairs_away);
 	tcase_add_test(tc, an_account_of_ones_own_buys_nothing);
 	tcase_add_test(tc, forgiveness_is_of_one_period);
+	tcase_add_test(tc, forgiveness_ends_with_the_block);
 	tcase_add_test(tc, blocks_double);
 	tcase_add_test(tc, one_ipv6_network_is_one_client);
 	tcase_add_test(tc, networks_of_their_own);
