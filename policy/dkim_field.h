@@ -38,7 +38,7 @@ bool dkim_tag_lists(struct text value, struct text word);
  * off, and looking for each name among thousands of fields would take its time. */
 enum { DKIM_FIELD_MAX = 8192, DKIM_SIGNED_MAX = 256, DKIM_SIGNED_BYTES_MAX = 4000 };
 /* And so are those with l= beyond the first ones: it goes through the body once more for each. */
-enum { DKIM_LENGTHS_MAX = 4 };
+enum { DKIM_LENGTHS_MAX = 2 };
 
 struct dkim_field {
 	const struct header_field *field;

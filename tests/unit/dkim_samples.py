@@ -195,7 +195,12 @@ def several():
     fields = b"".join(sign(MSG).replace(b" s=genkey", b" s=s%d" % i) for i in range(100))
     sample("hundred", fields + MSG, *["key not found"] * 16, more=84, queries=16)
     lengths = sign(MSG, length=True) * 6 + sign(MSG) + MSG
-    sample("lengths", lengths, *["pass|2048"] * 4, *["malformed signature"] * 2, "pass|2048")
+    sample("lengths", lengths, *["pass|2048"] * 2, *["malformed signature"] * 4, "pass|2048")
+    crowd = b"From: ann@example.org\r\n" + b"X: y\r\n" * 4000 + b"\r\n" + b" x\r\n" * 100000
+    heavy = sign(crowd, fields=[b"from"] + [b"x"] * 255) * 16 + crowd
+    sample("heavy", heavy, *["pass|2048"] * 16)
+    one_line = FIELDS + b"\r\n" + b"x " * 2000000 + b"\r\n"
+    sample("one-line", sign(one_line) + one_line, "pass|2048")
     sample("over-signed", sign(MSG, fields=[b"from", b"from", b"to", b"subject", b"subject"]) + MSG, "pass|2048")
     # As many names as fields, and more: the library wrote behind its list.
     for extra in range(5):
