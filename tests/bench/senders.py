@@ -107,6 +107,7 @@ domain "hop.test" {{ route = "hop" }}
 limit "client" {{ by = "ip4/32" connections = {{ "1000000/1s" }} messages = {{ "1000000/1s" }} }}
 {lists}
 check "spf" {{ mode = "enforce" }}
+check "dkim" {{ mode = "enforce" broken = "enforce" require = {{ "sender.test" }} }}
 check "antivirus" {{ mode = "off" }}
 log {{ to = "stderr" }}
 """)
