@@ -1,9 +1,38 @@
 """Fixtures: daemons and next hops that end with the test that started them."""
+import os
+import pathlib
+import tempfile
+
 import pytest
 
 from daemon import Daemon
 from dns_server import DnsServer
 from hop import Hop
+
+
+class Directories:
+    """Directories that other users may enter, too: inspectors read databases there.  Pytest's own stand below
+    one that every run on the machine closes again."""
+
+    def __init__(self, top):
+        self.top = top
+
+    def mktemp(self, name, numbered=True):
+        path = tempfile.mkdtemp(prefix=f"{name}-", dir=self.top)
+        os.chmod(path, 0o755)
+        return pathlib.Path(path)
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory():
+    with tempfile.TemporaryDirectory(prefix="gatepost-e2e-", ignore_cleanup_errors=True) as top:
+        os.chmod(top, 0o755)
+        yield Directories(top)
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory):
+    return tmp_path_factory.mktemp("test")
 
 
 @pytest.fixture

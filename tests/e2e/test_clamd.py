@@ -53,11 +53,6 @@ class Clamd:
 def clamd(tmp_path):
     if not os.path.exists(CLAMD):
         pytest.skip("there is no clamd")
-    os.chmod(tmp_path, 0o755)
-    at = os.path.dirname(tmp_path)
-    while at.startswith("/tmp/"):
-        os.chmod(at, 0o755)
-        at = os.path.dirname(at)
     peer = Clamd(str(tmp_path)).start()
     yield peer
     peer.stop(signal.SIGKILL)
