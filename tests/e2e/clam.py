@@ -1,6 +1,7 @@
 """Anti-virus databases made by hand, and mail that carries EICAR in every way there is."""
 import base64
 import binascii
+import functools
 import hashlib
 import io
 import os
@@ -110,6 +111,7 @@ def encrypted_zip():
     return bytes(data)
 
 
+@functools.cache
 def bomb(size, levels=1):
     """Zeros that are packed to next to nothing, several times over."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
