@@ -13,6 +13,7 @@
 
 #define LOOK_US      (SECOND_US / 2)
 #define SETTLE_US    (SECOND_US / 5)
+#define LEAVE_US     (3 * SECOND_US)
 #define QUEUE_BYTES  (8 << 20)
 #define RETRY_US     (60 * SECOND_US)
 #define COMPLAIN_US  (3600 * SECOND_US)
@@ -150,15 +151,18 @@ static void take_over(struct master *m)
 	s->failures = 0;
 	s->failed = (struct database_look){0};
 	s->announced = false;
+	s->took_over_mono_us = clock_mono_us();
 }
 
 /* It answers questions since it is ready; in force it is once nobody else does.  Those who leave
- * finish what they are at. */
+ * finish what they are at, which may take long, but take nothing new. */
 static void announce(struct master *m)
 {
 	struct scanners *s = &m->scanners;
 
-	if (!s->serving || s->announced || m->stopping || one_is_leaving(s))
+	if (!s->serving || s->announced || m->stopping)
+		return;
+	if (one_is_leaving(s) && clock_mono_us() < s->took_over_mono_us + LEAVE_US)
 		return;
 	s->announced = true;
 	begin_service(m, s->serving);

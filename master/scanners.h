@@ -31,6 +31,7 @@ struct scanners {
 	unsigned failures;     /* in a row */
 	bool looked;
 	bool announced; /* that the one that serves is in force */
+	int64_t took_over_mono_us;
 };
 
 bool scanners_open(struct scanners *s);

@@ -18,7 +18,8 @@ def section(database, engine="", check="", inspectors=2):
 
 
 def ready(d, count=1):
-    d.wait_log("the anti-virus database is in force", count=count)
+    # A busy machine loads it slowly.
+    d.wait_log("the anti-virus database is in force", seconds=90, count=count)
     return d
 
 

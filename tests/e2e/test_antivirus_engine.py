@@ -273,7 +273,7 @@ def test_the_next_zygote_dies(engine):
     d.database.write("many.ndb", "".join(f"Many-{i}:0:*:{os.urandom(24).hex()}\n" for i in range(50_000)))
     young = wait_for(lambda: set(d.children("antivirus")) - {old}, what="the next zygote", pause=0.001)
     os.kill(young.pop(), signal.SIGKILL)
-    d.wait_log("could not be loaded: the one in force stays in force|in force: 50002")
+    d.wait_log("could not be loaded: the one in force stays in force|in force: 50002", seconds=90)
     assert send(d, attached(EICAR)).startswith(VIRUS)
     ready(d, 2)
     assert send(d, attached(EICAR)).startswith(VIRUS)
