@@ -105,7 +105,7 @@ def test_modes_and_exemptions(start):
 
 
 def test_what_was_not_inspected_stands_in_the_log(start):
-    d = start(sections=ATTACHMENT % 'max-depth = 2  limits = "pass"')
+    d = start(sections=ATTACHMENT % 'max-depth = 2  limits = "pass"' + 'check "antivirus" { mode = "off" }\n')
     with d.client() as c:
         assert c.message(text=HEADERS + "Content-Type: multipart/encrypted; boundary=b\r\n\r\n--b--\r\n") == 250
         d.wait_event("message", **{"not-inspected": "attachment: not inspected: encrypted"})
