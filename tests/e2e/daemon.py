@@ -1,8 +1,10 @@
 """A real gatepostd on free ports of loopback, with state of its own; and the `gatepost` tool beside it."""
 import ctypes
+import errno
 import json
 import os
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -26,9 +28,17 @@ def end_with_parent():
 
 
 def free_port(host="127.0.0.1"):
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
+    """One that the kernel gives to no client: else a connection of another test could have it before
+    whoever is to listen on it."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
+            try:
+                s.bind((host, port))
+                return port
+            except OSError as e:
+                if e.errno != errno.EADDRINUSE:
+                    raise
 
 
 def wait_for(condition, seconds=PATIENCE, what="a condition", pause=0.02):

@@ -10,6 +10,8 @@ import socket
 import socketserver
 import threading
 
+from daemon import free_port
+
 
 class Session(socketserver.BaseRequestHandler):
     def handle(self):
@@ -100,9 +102,7 @@ class Mx:
 def shared_port(*hosts):
     """A port that is free on all of them."""
     while True:
-        with socket.socket() as s:
-            s.bind((hosts[0], 0))
-            port = s.getsockname()[1]
+        port = free_port(hosts[0])
         taken = []
         try:
             for host in hosts:
