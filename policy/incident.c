@@ -191,8 +191,8 @@ static void put_runs(struct event *e, const struct session *s, int decided)
 			continue;
 		buf_printf(&b, "%s %s %u ", check_row((enum check_id)id)->name,
 			   shown_outcome(run, id == decided), run->us);
-		if (run->fate == FATE_EXEMPT && s->tx)
-			buf_printf(&b, "by %s; ", run->exempt_by);
+		if (run->fate == FATE_EXEMPT && s->tx && s->tx->exempt_by && s->tx->exempt_by[id])
+			buf_printf(&b, "by %s; ", s->tx->exempt_by[id]);
 		buf_text(&b, run->verdict->facts);
 		event_text(e, FIELD_ran, text_trim(buf_view(&b)));
 	}

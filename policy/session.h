@@ -45,7 +45,6 @@ enum fate {
 struct check_run {
 	const struct verdict *verdict;   /* NULL: not run */
 	const struct settings *settings; /* with which it ran */
-	const char *exempt_by;           /* the entry; lives as long as the transaction */
 	uint32_t us;                     /* how long it took */
 	unsigned char mode;              /* enum check_mode, as it was judged */
 	unsigned char fate;              /* enum fate */
@@ -79,9 +78,10 @@ struct transaction {
 	struct recipient *recipients; /* accepted ones */
 	size_t recipient_count, recipient_capacity;
 	unsigned recipients_refused;
-	bool charged_message; /* the limits of messages have been charged */
-	struct spf_facts spf; /* spf_of() */
-	bool poisoned;        /* a bounce with two recipients: DATA is refused too */
+	bool charged_message;   /* the limits of messages have been charged */
+	struct spf_facts spf;   /* spf_of() */
+	const char **exempt_by; /* by check: the entry that saved it from one; NULL: from none */
+	bool poisoned;          /* a bounce with two recipients: DATA is refused too */
 	/* At the end of data: */
 	const struct header *header;
 	const struct mime_facts *parts; /* policy/message/mime.h; NULL: no check needs them */

@@ -131,8 +131,16 @@ static bool is_refusal(const struct verdict *v)
 	       (v->outcome == OUTCOME_UNDECIDED && v->deferral != DEFERRAL_NONE);
 }
 
+/* For the incident, which outside of a transaction doesn't say it. */
+static void note_exemption(struct transaction *tx, enum check_id id, const char *key)
+{
+	if (!tx->exempt_by)
+		tx->exempt_by = arena_alloc(&tx->arena, CHECK_COUNT * sizeof(*tx->exempt_by));
+	tx->exempt_by[id] = arena_text(&tx->arena, text_of(key)).p;
+}
+
 /* No exemption opens a relay; there would be no route for it either. */
-static enum answer is_exempt(struct session *s, enum check_id id, struct check_run *run)
+static enum answer is_exempt(struct session *s, enum check_id id)
 {
 	struct list_entry entry;
 	enum answer a;
@@ -140,8 +148,8 @@ static enum answer is_exempt(struct session *s, enum check_id id, struct check_r
 	if (check_row(id)->who == WHO_PROTOCOL)
 		return ANSWER_NO;
 	a = exemption_find(s, id, &entry);
-	if (a == ANSWER_YES)
-		run->exempt_by = arena_text(check_arena(s), text_of(entry.key)).p;
+	if (a == ANSWER_YES && s->tx)
+		note_exemption(s->tx, id, entry.key);
 	return a;
 }
 
@@ -155,7 +163,7 @@ bool walk_refuses(struct session *s, enum check_id id, const struct settings *se
 	run->unsure = false;
 	if (!run->verdict || !is_refusal(run->verdict))
 		return false;
-	exempt = is_exempt(s, id, run);
+	exempt = is_exempt(s, id);
 	if (exempt == ANSWER_YES) {
 		run->fate = FATE_EXEMPT;
 		return false;
