@@ -3,6 +3,7 @@
 
 #include "policy/message/charset.h"
 #include "policy/message/header.h"
+#include "shm/base/base64.h"
 
 /* A view of "=?charset?B?text?=". */
 struct word {
@@ -70,19 +71,6 @@ static size_t decode_q(struct text t, char *dst)
 		dst[n++] = c;
 	}
 	return n;
-}
-
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+' || c == '/')
-		return c == '+' ? 62 : 63;
-	return -1;
 }
 
 /* What is no digit is skipped; padding ends a group and may be followed by another. */

@@ -16,7 +16,7 @@ void base64_put(struct buf *out, struct text bytes)
 	}
 }
 
-static int value_of(char c)
+int base64_digit(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -42,7 +42,7 @@ static bool decode_group(const char *p, size_t pads, char *dst)
 	uint32_t group = 0;
 
 	for (size_t k = 0; k < 4; k++) {
-		const int v = k < 4 - pads ? value_of(p[k]) : 0;
+		const int v = k < 4 - pads ? base64_digit(p[k]) : 0;
 
 		if (v < 0)
 			return false;

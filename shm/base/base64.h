@@ -18,6 +18,10 @@ static inline size_t base64_decoded_size(size_t n)
 
 void base64_put(struct buf *out, struct text bytes);
 
+/* What a character is worth, 0 to 63; -1: it is none of the alphabet (padding isn't, either).  For
+ * who reads more generously than base64_decode(). */
+int base64_digit(char c);
+
 /* Into dst, which has room for base64_decoded_size(t.n) bytes and may be t.p itself.  False: t is
  * no base64. */
 bool base64_decode(struct text t, char *dst, size_t *n);
