@@ -1,4 +1,5 @@
 /* Tasks: spawning, waiting, waking, cancelling, and their stacks. */
+#include "worker/io/stack.h"
 #include "worker/io/task.h"
 
 #include <check.h>
@@ -474,6 +475,35 @@ START_TEST(stacks_are_used_again)
 }
 END_TEST
 
+/* More than are kept warm: some of the next crowd's stacks have given their pages back. */
+enum { CROWD = STACKS_WARM + 300 };
+
+static void marks(void *arg)
+{
+	ck_assert(!task_is_cancelled(task_current()));
+	task_yield();
+	++*(int *)arg;
+	stop_if_last();
+	if (*(int *)arg % 2)
+		task_cancel(task_current());
+}
+
+START_TEST(crowds_follow_one_another)
+{
+	static int ran[CROWD];
+
+	memset(ran, 0, sizeof(ran));
+	for (int crowd = 1; crowd <= 3; crowd++) {
+		for (int i = 0; i < CROWD; i++)
+			ck_assert(task_spawn(loop, marks, &ran[i]));
+		run_for(10000 * MS);
+		ck_assert_uint_eq(task_count(loop), 0);
+		for (int i = 0; i < CROWD; i++)
+			ck_assert_int_eq(ran[i], crowd);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("task");
@@ -497,6 +527,7 @@ int main(void)
 	tcase_add_exit_test(t, the_sanitizer_sees_an_overflow_after_a_wait, 1);
 #endif
 	tcase_add_test(t, stacks_are_used_again);
+	tcase_add_test(t, crowds_follow_one_another);
 	suite_add_tcase(s, t);
 
 	SRunner *sr = srunner_create(s);
