@@ -1,5 +1,5 @@
 """The scenes of TLS: Gatepost, nginx's mail proxy and Postfix with one certificate (RSA 2048), TLS from the first byte; and
-what the cipher itself takes, by `openssl speed`."""
+what the cipher itself takes by `openssl speed`, and the library by `bench_tls`."""
 import os
 import re
 import subprocess
@@ -69,3 +69,9 @@ def cipher_ms():
     signs = float(re.search(r"^\+F2:\d+:2048:([0-9.]+):", out, re.M).group(1))
     secrets = float(re.search(r"^\+F5:\d+:253:([0-9.]+):", out, re.M).group(1))
     return 1e3 / signs + 2e3 / secrets
+
+
+def library_ms(build):
+    """CPU of a server's side of a full handshake in OpenSSL alone (bench_tls), and of a resumed one."""
+    out = subprocess.run([f"{build}/tests/bench/bench_tls"], check=True, capture_output=True, text=True).stdout
+    return [float(us) / 1e3 for us in re.search(r"^RSA 2048: full ([0-9.]+) us, resumed ([0-9.]+) us", out, re.M).groups()]
