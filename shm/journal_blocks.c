@@ -57,26 +57,7 @@ int blocks_apply(MDB_txn *txn, const struct event_view *v, struct text bytes)
 
 int blocks_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done)
 {
-	struct text key, value;
-	int rc = 0;
-
-	for (unsigned i = 0; i < max && rc == 0; i++) {
-		char copy[NOTED_STAMP + NOTED_KEY_MAX];
-
-		rc = store_first(txn, DB_BLOCK_ENDS, text_make(NULL, 0), &key, &value);
-		if (rc != 0 || key.n < NOTED_STAMP || key.n > sizeof(copy) ||
-		    (int64_t)key_get_u64(key.p) > before_wall_us)
-			break;
-		memcpy(copy, key.p, key.n);
-		size_t n = key.n;
-
-		rc = store_del(txn, DB_BLOCK_ENDS, text_make(copy, n));
-		if (rc == 0)
-			rc = store_del(txn, DB_BLOCKS,
-				       text_make(copy + NOTED_STAMP, n - NOTED_STAMP));
-		++*done;
-	}
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	return journal_forget(txn, DB_BLOCK_ENDS, DB_BLOCKS, before_wall_us, max, done);
 }
 
 struct each {

@@ -89,35 +89,9 @@ int incidents_apply_repeat(MDB_txn *txn, const struct event_view *v)
 	return record_put(txn, id, &record);
 }
 
-static int expire_one(MDB_txn *txn, struct text key)
-{
-	unsigned char copy[KEY_BYTES];
-
-	memcpy(copy, key.p, KEY_BYTES);
-	int rc = store_del(txn, DB_INCIDENTS, text_make((const char *)copy, KEY_BYTES));
-
-	if (rc == 0)
-		rc = store_del(txn, DB_INCIDENT_IDS, text_make((const char *)copy + 8, ID_BYTES));
-	return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
 int incidents_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done)
 {
-	struct text key, value;
-	int rc = 0;
-
-	for (unsigned i = 0; i < max; i++) {
-		rc = store_first(txn, DB_INCIDENTS, text_make(NULL, 0), &key, &value);
-		if (rc == 0 && key.n != KEY_BYTES)
-			rc = MDB_CORRUPTED;
-		if (rc != 0 || (int64_t)key_get_u64(key.p) >= before_wall_us)
-			break;
-		rc = expire_one(txn, key);
-		if (rc != 0)
-			break;
-		++*done;
-	}
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	return journal_forget(txn, DB_INCIDENTS, DB_INCIDENT_IDS, before_wall_us - 1, max, done);
 }
 
 /* ---- the reader's side ---- */

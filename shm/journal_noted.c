@@ -106,21 +106,7 @@ int limits_apply(MDB_txn *txn, const struct event_view *v, struct text bytes)
 
 int limits_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done)
 {
-	struct text key, value;
-	int rc = 0;
-
-	for (unsigned i = 0; i < max && rc == 0; i++) {
-		char copy[NOTED_STAMP + NOTED_KEY_MAX];
-
-		rc = store_first(txn, DB_LIMITS, text_make(NULL, 0), &key, &value);
-		if (rc != 0 || key.n < NOTED_STAMP || key.n > sizeof(copy) ||
-		    (int64_t)key_get_u64(key.p) >= before_wall_us / HOUR_US)
-			break;
-		memcpy(copy, key.p, key.n);
-		rc = store_del(txn, DB_LIMITS, text_make(copy, key.n));
-		++*done;
-	}
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	return journal_forget(txn, DB_LIMITS, STORE_DBS, before_wall_us / HOUR_US - 1, max, done);
 }
 
 struct each {

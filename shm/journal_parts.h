@@ -57,6 +57,12 @@ int limits_apply(MDB_txn *txn, const struct event_view *v, struct text bytes);
 int verified_apply(MDB_txn *txn, const struct event_view *v);
 int blocks_apply(MDB_txn *txn, const struct event_view *v, struct text bytes);
 
+/* journal_oldest.c: removes the records of `db`, whose keys begin with a number of 8 bytes (a
+ * moment), from the lowest to `last`, at most `max`; and of `beside` (STORE_DBS: none) what the
+ * rest of such a key names.  *done is raised by how many. */
+int journal_forget(MDB_txn *txn, enum store_db db, enum store_db beside, int64_t last, unsigned max,
+		   unsigned *done);
+
 /* Remove what is older than `before`, at most `max`; *done is raised by how many. */
 int incidents_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done);
 int limits_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done);

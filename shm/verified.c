@@ -234,25 +234,7 @@ int verified_apply(MDB_txn *txn, const struct event_view *v)
 
 int verified_expire(MDB_txn *txn, int64_t before_wall_us, unsigned max, unsigned *done)
 {
-	struct text key, unused;
-	int rc = 0;
-
-	for (unsigned i = 0; i < max; i++) {
-		struct key end = {0};
-
-		rc = store_first(txn, DB_VERIFIED_ENDS, text_make(NULL, 0), &key, &unused);
-		if (rc != 0 || key.n < STAMP || key.n > sizeof(end.b) ||
-		    (int64_t)key_get_u64(key.p) > before_wall_us)
-			break;
-		key_put(&end, key.p, key.n);
-		rc = store_del(txn, DB_VERIFIED_ENDS, key_text(&end));
-		if (rc == 0)
-			rc = store_del(txn, DB_VERIFIED, text_make(end.b + STAMP, end.n - STAMP));
-		if (rc != 0 && rc != MDB_NOTFOUND)
-			break;
-		++*done;
-	}
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	return journal_forget(txn, DB_VERIFIED_ENDS, DB_VERIFIED, before_wall_us, max, done);
 }
 
 enum answer verified_find(struct store *st, enum verified_kind kind, struct text key,
