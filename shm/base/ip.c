@@ -91,10 +91,13 @@ char *ip_format(const struct ip *ip, char dst[IP_TEXT_MAX])
 {
 	struct buf b = buf_over(dst, IP_TEXT_MAX);
 
-	if (ip_is4(ip))
-		buf_printf(&b, "%u.%u.%u.%u", ip->b[12], ip->b[13], ip->b[14], ip->b[15]);
-	else
+	if (!ip_is4(ip))
 		format6(ip, &b);
+	for (int i = 12; ip_is4(ip) && i < 16; i++) {
+		if (i > 12)
+			buf_char(&b, '.');
+		buf_u64(&b, ip->b[i]);
+	}
 	return dst;
 }
 

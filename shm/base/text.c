@@ -130,6 +130,17 @@ void buf_char(struct buf *b, char c)
 	buf_put(b, &c, 1);
 }
 
+void buf_u64(struct buf *b, uint64_t n)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while (n /= 10);
+	buf_put(b, digits + at, sizeof(digits) - at);
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	size_t room = b->cap - b->n;

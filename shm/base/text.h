@@ -81,6 +81,8 @@ static inline struct buf buf_over(char *p, size_t cap)
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_text(struct buf *b, struct text t);
 void buf_char(struct buf *b, char c);
+/* In decimal, at a tenth of what printf takes for it. */
+void buf_u64(struct buf *b, uint64_t n);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Appends t for a log or a header: controls, DEL, bytes >= 0x80, '\\' and '"' as \xHH. */
 void buf_escaped(struct buf *b, struct text t);

@@ -133,6 +133,30 @@ START_TEST(buf_never_overflows)
 }
 END_TEST
 
+START_TEST(numbers_are_written)
+{
+	static const struct {
+		uint64_t n;
+		const char *text;
+	} rows[] = {
+	    {0, "0"}, {9, "9"}, {10, "10"}, {255, "255"}, {UINT64_MAX, "18446744073709551615"}};
+	char room[24];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf b = buf_over(room, sizeof(room));
+		uint64_t back;
+
+		buf_u64(&b, rows[i].n);
+		ck_assert_str_eq(room, rows[i].text);
+		ck_assert(text_u64(buf_view(&b), &back) && back == rows[i].n);
+	}
+	struct buf b = buf_over(room, 3);
+
+	buf_u64(&b, 1234);
+	ck_assert(b.cut);
+}
+END_TEST
+
 START_TEST(escapes)
 {
 	char room[64];
@@ -161,6 +185,7 @@ int main(void)
 	tcase_add_test(tc, trim);
 	tcase_add_test(tc, split_and_find);
 	tcase_add_test(tc, numbers);
+	tcase_add_test(tc, numbers_are_written);
 	tcase_add_test(tc, copies);
 	tcase_add_test(tc, buf_never_overflows);
 	tcase_add_test(tc, escapes);

@@ -62,8 +62,10 @@ static void put_mail(const struct dialogue *g)
 	hop_put(h, LIT("MAIL FROM:<"));
 	hop_put(h, tx->from.whole);
 	hop_put(h, LIT(">"));
-	if (g->size && hop_offers(h, HOP_SIZE))
-		conn_printf(&h->conn, " SIZE=%llu", (unsigned long long)g->size);
+	if (g->size && hop_offers(h, HOP_SIZE)) {
+		hop_put(h, LIT(" SIZE="));
+		hop_put_u64(h, g->size);
+	}
 	if (tx->body_8bit && hop_offers(h, HOP_8BITMIME))
 		hop_put(h, LIT(" BODY=8BITMIME"));
 	if (tx->smtputf8 && hop_offers(h, HOP_SMTPUTF8))

@@ -48,6 +48,15 @@ void hop_put(struct hop *h, struct text t)
 	conn_put(&h->conn, t.p, t.n);
 }
 
+void hop_put_u64(struct hop *h, uint64_t n)
+{
+	char digits[24];
+	struct buf b = buf_over(digits, sizeof(digits));
+
+	buf_u64(&b, n);
+	hop_put(h, buf_view(&b));
+}
+
 static enum hop_result read_reply(struct hop *h, int64_t timeout_us, struct response *r,
 				  void (*each)(void *h, struct text line))
 {

@@ -65,6 +65,7 @@ void hop_shut(struct hop *h, bool polite);
 bool hop_error_is_ours(int error);
 
 void hop_put(struct hop *h, struct text t);
+void hop_put_u64(struct hop *h, uint64_t n);
 /* Reads one reply; sends first what is pending.  A 421 is HOP_GONE, with `r` filled in. */
 enum hop_result hop_read(struct hop *h, int64_t timeout_us, struct response *r);
 

@@ -29,7 +29,9 @@ static bool is_prepared(const struct delivery *d, const struct hop *hop)
 
 static void put_bdat(struct hop *hop, const struct payload *p)
 {
-	conn_printf(&hop->conn, "BDAT %llu LAST\r\n", (unsigned long long)payload_size(p));
+	hop_put(hop, LIT("BDAT "));
+	hop_put_u64(hop, payload_size(p));
+	hop_put(hop, LIT(" LAST\r\n"));
 }
 
 static enum hop_result send_body(struct hop *hop, const struct payload *p, bool stuff)
