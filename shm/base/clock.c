@@ -115,6 +115,15 @@ char *wall_format(int64_t wall_us, char dst[40])
 }
 
 /* Without strftime's names, which follow the locale. */
+/* Two digits, and what stands before them. */
+static void put_two(struct buf *b, const char *before, int n)
+{
+	const char digits[2] = {(char)('0' + n / 10 % 10), (char)('0' + n % 10)};
+
+	buf_text(b, text_of(before));
+	buf_put(b, digits, sizeof(digits));
+}
+
 char *wall_format_rfc5322(int64_t wall_us, char dst[40])
 {
 	static const char day[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -128,9 +137,18 @@ char *wall_format_rfc5322(int64_t wall_us, char dst[40])
 		return dst;
 	long offset = tm.tm_gmtoff / 60;
 	long away = offset < 0 ? -offset : offset;
-	buf_printf(&b, "%s, %02d %s %04d %02d:%02d:%02d %c%02ld%02ld", day[tm.tm_wday], tm.tm_mday,
-		   month[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		   offset < 0 ? '-' : '+', away / 60, away % 60);
+	/* Without printf: every message has one. */
+	buf_text(&b, text_of(day[tm.tm_wday]));
+	put_two(&b, ", ", tm.tm_mday);
+	buf_char(&b, ' ');
+	buf_text(&b, text_of(month[tm.tm_mon]));
+	put_two(&b, " ", (tm.tm_year + 1900) / 100);
+	put_two(&b, "", tm.tm_year % 100);
+	put_two(&b, " ", tm.tm_hour);
+	put_two(&b, ":", tm.tm_min);
+	put_two(&b, ":", tm.tm_sec);
+	put_two(&b, offset < 0 ? " -" : " +", (int)(away / 60));
+	put_two(&b, "", (int)(away % 60));
 	return dst;
 }
 

@@ -42,7 +42,9 @@ static void put_address(struct buf *out, const struct ip *ip)
 {
 	char text[IP_TEXT_MAX];
 
-	buf_printf(out, "[%s%s]", ip_is4(ip) ? "" : "IPv6:", ip_format(ip, text));
+	buf_text(out, ip_is4(ip) ? LIT("[") : LIT("[IPv6:"));
+	buf_text(out, text_of(ip_format(ip, text)));
+	buf_char(out, ']');
 }
 
 void received_format(const struct session *s, unsigned number, int64_t wall_us, struct buf *out)
@@ -60,10 +62,21 @@ void received_format(const struct session *s, unsigned number, int64_t wall_us, 
 	buf_char(out, ')');
 	if (s->tls)
 		buf_printf(out, "\r\n\t(using %.*s)", TEXT(s->tls_text));
-	buf_printf(out, "\r\n\tby %.*s with %s id %s.%u", TEXT(s->config->global.hostname),
-		   received_protocol(s, protocol), s->id, number);
+	buf_text(out, LIT("\r\n\tby "));
+	buf_text(out, s->config->global.hostname);
+	buf_text(out, LIT(" with "));
+	buf_text(out, text_of(received_protocol(s, protocol)));
+	buf_text(out, LIT(" id "));
+	buf_text(out, text_of(s->id));
+	buf_char(out, '.');
+	buf_u64(out, number);
 	/* Naming one of several would tell each of the others. */
-	if (s->tx->recipient_count == 1)
-		buf_printf(out, "\r\n\tfor <%.*s>", TEXT(s->tx->recipients[0].mailbox.whole));
-	buf_printf(out, ";\r\n\t%s\r\n", wall_format_rfc5322(wall_us, date));
+	if (s->tx->recipient_count == 1) {
+		buf_text(out, LIT("\r\n\tfor <"));
+		buf_text(out, s->tx->recipients[0].mailbox.whole);
+		buf_char(out, '>');
+	}
+	buf_text(out, LIT(";\r\n\t"));
+	buf_text(out, text_of(wall_format_rfc5322(wall_us, date)));
+	buf_text(out, LIT("\r\n"));
 }
