@@ -1,6 +1,6 @@
 /* gatepost ban: who is refused. */
 #include "master/admin/ban.h"
-#include "master/admin/output.h"
+#include "master/admin/each.h"
 #include "shm/journal.h"
 
 /* How many sessions are open from there; -1: not known (no daemon, or not one client's width). */
@@ -31,74 +31,64 @@ static void print_added(struct tool *t, const struct list_entry *e)
 	putchar('\n');
 }
 
+static int add_one(struct each *each, const char *typed)
+{
+	struct tool *t = each->tool;
+	struct list_entry e = {0};
+	char expires[40];
+	int status, rc;
+
+	if (!tool_parse_key(typed, &e) || !tool_fill_entry(t, &e))
+		return EXIT_WRONG;
+	if (e.at_connect && e.kind != LIST_CLIENT)
+		return tool_fail(EXIT_WRONG, "--at-connect is for client addresses; \"%s\" is a %s",
+				 typed, list_key_name(e.kind));
+	if ((status = ban_guard(t, &e)) != EXIT_YES)
+		return status;
+	if (!tool_open_lists(t))
+		return EXIT_STORE;
+	if ((rc = bans_put(&t->lists, &e)) != 0)
+		return tool_fail(EXIT_STORE, "cannot add %s: %s", e.key, store_error(rc));
+	if (t->options.json)
+		table_row(&each->rows, list_key_name(e.kind), e.key,
+			  when(true, e.expires_wall_us, expires), e.by, e.reason);
+	else
+		print_added(t, &e);
+	return EXIT_YES;
+}
+
 static int ban_add(struct tool *t, int argc, char **argv)
 {
-	struct table_out table;
-	char expires[40];
-	int status = EXIT_YES;
+	return each_argument(t, argc, argv, "KIND WHAT EXPIRES BY REASON", add_one, NULL);
+}
 
-	table_begin(&table, true, "KIND WHAT EXPIRES BY REASON", 0);
-	for (int i = 0; i < argc && status == EXIT_YES; i++) {
-		struct list_entry e = {0};
-		int rc = 0;
+static int del_one(struct each *each, const char *typed)
+{
+	struct tool *t = each->tool;
+	struct list_entry e = {0};
+	char shown[LIST_KEY_MAX + 16];
 
-		if (!tool_parse_key(argv[i], &e) || !tool_fill_entry(t, &e))
-			status = EXIT_WRONG;
-		else if (e.at_connect && e.kind != LIST_CLIENT)
-			status = tool_fail(EXIT_WRONG,
-					   "--at-connect is for client addresses; \"%s\" is a %s",
-					   argv[i], list_key_name(e.kind));
-		else if ((status = ban_guard(t, &e)) != EXIT_YES)
-			break;
-		else if (!tool_open_lists(t))
-			status = EXIT_STORE;
-		else if ((rc = bans_put(&t->lists, &e)) != 0)
-			status = tool_fail(EXIT_STORE, "cannot add %s: %s", e.key, store_error(rc));
-		else if (t->options.json)
-			table_row(&table, list_key_name(e.kind), e.key,
-				  when(true, e.expires_wall_us, expires), e.by, e.reason);
-		else
-			print_added(t, &e);
-	}
-	table.json = t->options.json;
-	table_end(&table);
-	return status;
+	if (!tool_parse_key(typed, &e))
+		return EXIT_WRONG;
+	if (!tool_open_lists(t))
+		return EXIT_STORE;
+	const int rc = bans_del(&t->lists, e.kind, e.key);
+
+	tool_key_shown(&e, shown);
+	if (rc == MDB_NOTFOUND)
+		return tool_fail(EXIT_NO, "%s is not banned", shown);
+	if (rc != 0)
+		return tool_fail(EXIT_STORE, "cannot remove %s: %s", shown, store_error(rc));
+	if (t->options.json)
+		table_row(&each->rows, list_key_name(e.kind), e.key);
+	else
+		printf("no longer banned: %s\n", shown);
+	return EXIT_YES;
 }
 
 static int ban_del(struct tool *t, int argc, char **argv)
 {
-	struct table_out table;
-	int status = EXIT_YES;
-
-	table_begin(&table, true, "KIND WHAT", 0);
-	for (int i = 0; i < argc && status <= EXIT_NO; i++) {
-		struct list_entry e = {0};
-		char shown[LIST_KEY_MAX + 16];
-
-		if (!tool_parse_key(argv[i], &e)) {
-			status = EXIT_WRONG;
-			break;
-		}
-		if (!tool_open_lists(t)) {
-			status = EXIT_STORE;
-			break;
-		}
-		int rc = bans_del(&t->lists, e.kind, e.key);
-
-		tool_key_shown(&e, shown);
-		if (rc == MDB_NOTFOUND)
-			status = tool_fail(EXIT_NO, "%s is not banned", shown);
-		else if (rc)
-			status =
-			    tool_fail(EXIT_STORE, "cannot remove %s: %s", shown, store_error(rc));
-		else if (t->options.json)
-			table_row(&table, list_key_name(e.kind), e.key);
-		else
-			printf("no longer banned: %s\n", shown);
-	}
-	table.json = t->options.json;
-	table_end(&table);
-	return status;
+	return each_argument(t, argc, argv, "KIND WHAT", del_one, NULL);
 }
 
 struct listing {

@@ -1,6 +1,5 @@
 /* gatepost exempt: who is spared a check. */
-#include "master/admin/output.h"
-#include "master/admin/tool.h"
+#include "master/admin/each.h"
 #include "policy/check.h"
 #include "shm/journal.h"
 
@@ -45,74 +44,69 @@ static bool can_be_exempt(const char *check)
 	return false;
 }
 
+static int add_one(struct each *each, const char *typed)
+{
+	struct tool *t = each->tool;
+	const char *check = each->arg;
+	struct list_entry e = {0};
+	char expires[40];
+
+	if (!tool_parse_key(typed, &e) || !tool_fill_entry(t, &e))
+		return EXIT_WRONG;
+	if (!tool_open_lists(t))
+		return EXIT_STORE;
+	const int rc = exemptions_put(&t->lists, check, &e);
+
+	if (rc != 0)
+		return tool_fail(EXIT_STORE, "cannot add %s: %s", e.key, store_error(rc));
+	if (t->options.json)
+		table_row(&each->rows, check, list_key_name(e.kind), e.key,
+			  when(true, e.expires_wall_us, expires), e.by, e.reason);
+	else
+		print_added(check, &e);
+	return EXIT_YES;
+}
+
 static int exempt_add(struct tool *t, int argc, char **argv)
 {
-	struct table_out table;
-	char expires[40];
-	int status = EXIT_YES;
 	const char *check = tool_find_check(argv[0], true);
 
 	if (!check || !can_be_exempt(check))
 		return EXIT_WRONG;
-	table_begin(&table, true, "CHECK KIND WHAT EXPIRES BY REASON", 0);
-	for (int i = 1; i < argc && status == EXIT_YES; i++) {
-		struct list_entry e = {0};
-		int rc;
+	return each_argument(t, argc - 1, argv + 1, "CHECK KIND WHAT EXPIRES BY REASON", add_one,
+			     check);
+}
 
-		if (!tool_parse_key(argv[i], &e) || !tool_fill_entry(t, &e))
-			status = EXIT_WRONG;
-		else if (!tool_open_lists(t))
-			status = EXIT_STORE;
-		else if ((rc = exemptions_put(&t->lists, check, &e)) != 0)
-			status = tool_fail(EXIT_STORE, "cannot add %s: %s", e.key, store_error(rc));
-		else if (t->options.json)
-			table_row(&table, check, list_key_name(e.kind), e.key,
-				  when(true, e.expires_wall_us, expires), e.by, e.reason);
-		else
-			print_added(check, &e);
-	}
-	table.json = t->options.json;
-	table_end(&table);
-	return status;
+static int del_one(struct each *each, const char *typed)
+{
+	struct tool *t = each->tool;
+	const char *check = each->arg;
+	struct list_entry e = {0};
+
+	if (!tool_parse_key(typed, &e))
+		return EXIT_WRONG;
+	if (!tool_open_lists(t))
+		return EXIT_STORE;
+	const int rc = exemptions_del(&t->lists, check, e.kind, e.key);
+
+	if (rc == MDB_NOTFOUND)
+		return tool_fail(EXIT_NO, "%s %s is not exempt from %s", list_key_name(e.kind),
+				 e.key, check);
+	if (rc != 0)
+		return tool_fail(EXIT_STORE, "cannot remove %s: %s", e.key, store_error(rc));
+	if (t->options.json)
+		table_row(&each->rows, check, list_key_name(e.kind), e.key);
+	else
+		printf("no longer exempt from %s: %s %s\n", check, list_key_name(e.kind), e.key);
+	return EXIT_YES;
 }
 
 static int exempt_del(struct tool *t, int argc, char **argv)
 {
-	struct table_out table;
-	int status = EXIT_YES;
 	const char *check = tool_find_check(argv[0], true);
 
-	if (!check)
-		return EXIT_WRONG;
-	table_begin(&table, true, "CHECK KIND WHAT", 0);
-	for (int i = 1; i < argc && status <= EXIT_NO; i++) {
-		struct list_entry e = {0};
-
-		if (!tool_parse_key(argv[i], &e)) {
-			status = EXIT_WRONG;
-			break;
-		}
-		if (!tool_open_lists(t)) {
-			status = EXIT_STORE;
-			break;
-		}
-		int rc = exemptions_del(&t->lists, check, e.kind, e.key);
-
-		if (rc == MDB_NOTFOUND)
-			status = tool_fail(EXIT_NO, "%s %s is not exempt from %s",
-					   list_key_name(e.kind), e.key, check);
-		else if (rc)
-			status =
-			    tool_fail(EXIT_STORE, "cannot remove %s: %s", e.key, store_error(rc));
-		else if (t->options.json)
-			table_row(&table, check, list_key_name(e.kind), e.key);
-		else
-			printf("no longer exempt from %s: %s %s\n", check, list_key_name(e.kind),
-			       e.key);
-	}
-	table.json = t->options.json;
-	table_end(&table);
-	return status;
+	return check ? each_argument(t, argc - 1, argv + 1, "CHECK KIND WHAT", del_one, check)
+		     : EXIT_WRONG;
 }
 
 struct listing {

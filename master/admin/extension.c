@@ -2,8 +2,7 @@
  *
  * An entry is a ban or an exemption from the check attachment of the kind LIST_EXTENSION; of one
  * extension and domain there is one of the two. */
-#include "master/admin/output.h"
-#include "master/admin/tool.h"
+#include "master/admin/each.h"
 #include "policy/extensions.h"
 #include "shm/journal.h"
 
@@ -44,37 +43,38 @@ static int put(struct tool *t, const struct list_entry *e, bool refuse)
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+static int change_one(struct each *each, const char *typed)
+{
+	struct tool *t = each->tool;
+	const bool *refuse = each->arg;
+	const char *says = *refuse ? "refused" : "allowed";
+	struct list_entry e = {0};
+	char expires[40];
+
+	if (!parse(typed, &e) || !tool_fill_entry(t, &e))
+		return EXIT_WRONG;
+	if (!tool_open_lists(t))
+		return EXIT_STORE;
+	const int rc = put(t, &e, *refuse);
+
+	if (rc != 0)
+		return tool_fail(EXIT_STORE, "cannot add %s: %s", e.key, store_error(rc));
+	if (t->options.json) {
+		table_row(&each->rows, e.key, says, when(true, e.expires_wall_us, expires), e.by,
+			  e.reason);
+		return EXIT_YES;
+	}
+	printf("%s: ", says);
+	print_what(&e);
+	tool_print_facts(&e);
+	putchar('\n');
+	return EXIT_YES;
+}
+
 static int change(struct tool *t, int argc, char **argv, bool refuse)
 {
-	const char *says = refuse ? "refused" : "allowed";
-	struct table_out table;
-	char expires[40];
-	int status = EXIT_YES;
-
-	table_begin(&table, true, "EXTENSION SAYS EXPIRES BY REASON", 0);
-	for (int i = 0; i < argc && status == EXIT_YES; i++) {
-		struct list_entry e = {0};
-		int rc;
-
-		if (!parse(argv[i], &e) || !tool_fill_entry(t, &e)) {
-			status = EXIT_WRONG;
-		} else if (!tool_open_lists(t)) {
-			status = EXIT_STORE;
-		} else if ((rc = put(t, &e, refuse)) != 0) {
-			status = tool_fail(EXIT_STORE, "cannot add %s: %s", e.key, store_error(rc));
-		} else if (t->options.json) {
-			table_row(&table, e.key, says, when(true, e.expires_wall_us, expires), e.by,
-				  e.reason);
-		} else {
-			printf("%s: ", says);
-			print_what(&e);
-			tool_print_facts(&e);
-			putchar('\n');
-		}
-	}
-	table.json = t->options.json;
-	table_end(&table);
-	return status;
+	return each_argument(t, argc, argv, "EXTENSION SAYS EXPIRES BY REASON", change_one,
+			     &refuse);
 }
 
 static int extension_add(struct tool *t, int argc, char **argv)
@@ -98,42 +98,34 @@ static int take_away(struct tool *t, const struct list_entry *e)
 	return ban == 0 && exemption == MDB_NOTFOUND ? 0 : exemption;
 }
 
+static int del_one(struct each *each, const char *typed)
+{
+	struct tool *t = each->tool;
+	struct list_entry e = {0};
+
+	if (!parse(typed, &e))
+		return EXIT_WRONG;
+	if (!tool_open_lists(t))
+		return EXIT_STORE;
+	const int rc = take_away(t, &e);
+
+	if (rc == MDB_NOTFOUND)
+		return tool_fail(EXIT_NO, "%s has no entry%s", e.key,
+				 extensions_have(t->config->base.extensions, e.key)
+				     ? "; it stands in the configuration: gatepost extension allow"
+				     : "");
+	if (rc != 0)
+		return tool_fail(EXIT_STORE, "cannot remove %s: %s", e.key, store_error(rc));
+	if (t->options.json)
+		table_row(&each->rows, e.key);
+	else
+		printf("no entry any more: %s\n", e.key);
+	return EXIT_YES;
+}
+
 static int extension_del(struct tool *t, int argc, char **argv)
 {
-	struct table_out table;
-	int status = EXIT_YES;
-
-	table_begin(&table, true, "EXTENSION", 0);
-	for (int i = 0; i < argc && status <= EXIT_NO; i++) {
-		struct list_entry e = {0};
-		int rc;
-
-		if (!parse(argv[i], &e)) {
-			status = EXIT_WRONG;
-			break;
-		}
-		if (!tool_open_lists(t)) {
-			status = EXIT_STORE;
-			break;
-		}
-		rc = take_away(t, &e);
-		if (rc == MDB_NOTFOUND)
-			status = tool_fail(EXIT_NO, "%s has no entry%s", e.key,
-					   extensions_have(t->config->base.extensions, e.key)
-					       ? "; it stands in the configuration: gatepost "
-						 "extension allow"
-					       : "");
-		else if (rc)
-			status =
-			    tool_fail(EXIT_STORE, "cannot remove %s: %s", e.key, store_error(rc));
-		else if (t->options.json)
-			table_row(&table, e.key);
-		else
-			printf("no entry any more: %s\n", e.key);
-	}
-	table.json = t->options.json;
-	table_end(&table);
-	return status;
+	return each_argument(t, argc, argv, "EXTENSION", del_one, NULL);
 }
 
 struct listing {

@@ -1,6 +1,6 @@
 /* gatepost recipient: which addresses of a domain exist. */
 #include "master/admin/recipient.h"
-#include "master/admin/output.h"
+#include "master/admin/each.h"
 
 const struct domain *recipient_own_domain(const struct tool *t, const char *typed,
 					  struct text *name)
@@ -72,39 +72,34 @@ static bool parse_address(const struct tool *t, const char *typed, struct text *
 	return true;
 }
 
+static int change_one(struct each *each, const char *typed)
+{
+	struct tool *t = each->tool;
+	const bool *add = each->arg;
+	const char *done = *add ? "added" : "removed";
+	struct text local, domain;
+
+	if (!parse_address(t, typed, &local, &domain))
+		return EXIT_WRONG;
+	if (!tool_open_lists(t))
+		return EXIT_STORE;
+	const int rc = *add ? recipients_put(&t->lists, domain, local)
+			    : recipients_del(&t->lists, domain, local);
+
+	if (rc == MDB_NOTFOUND)
+		return tool_fail(EXIT_NO, "%s is not on the list", typed);
+	if (rc != 0)
+		return tool_fail(EXIT_STORE, "cannot change %s: %s", typed, store_error(rc));
+	if (t->options.json)
+		table_row(&each->rows, typed, done);
+	else
+		printf("%s %s\n", done, typed);
+	return EXIT_YES;
+}
+
 static int change_all(struct tool *t, int argc, char **argv, bool add)
 {
-	struct table_out table;
-	int status = EXIT_YES;
-
-	table_begin(&table, true, "ADDRESS CHANGE", 0);
-	for (int i = 0; i < argc && status <= EXIT_NO; i++) {
-		struct text local, domain;
-
-		if (!parse_address(t, argv[i], &local, &domain)) {
-			status = EXIT_WRONG;
-			break;
-		}
-		if (!tool_open_lists(t)) {
-			status = EXIT_STORE;
-			break;
-		}
-		int rc = add ? recipients_put(&t->lists, domain, local)
-			     : recipients_del(&t->lists, domain, local);
-
-		if (rc == MDB_NOTFOUND)
-			status = tool_fail(EXIT_NO, "%s is not on the list", argv[i]);
-		else if (rc)
-			status =
-			    tool_fail(EXIT_STORE, "cannot change %s: %s", argv[i], store_error(rc));
-		else if (t->options.json)
-			table_row(&table, argv[i], add ? "added" : "removed");
-		else
-			printf("%s %s\n", add ? "added" : "removed", argv[i]);
-	}
-	table.json = t->options.json;
-	table_end(&table);
-	return status;
+	return each_argument(t, argc, argv, "ADDRESS CHANGE", change_one, &add);
 }
 
 static int recipient_add(struct tool *t, int argc, char **argv)

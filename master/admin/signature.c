@@ -1,7 +1,6 @@
 /* gatepost signature: what the anti-virus engine finds and the administrator ignores.  The entries
  * are exemptions of the check antivirus. */
-#include "master/admin/output.h"
-#include "master/admin/tool.h"
+#include "master/admin/each.h"
 #include "shm/journal.h"
 
 #define CHECK_NAME "antivirus"
@@ -26,66 +25,58 @@ static void print_ignored(const char *name, const struct list_entry *e)
 	putchar('\n');
 }
 
+static int ignore_one(struct each *each, const char *typed)
+{
+	struct tool *t = each->tool;
+	struct list_entry e = {0};
+	char expires[40];
+
+	if (!read_name(typed, &e) || !tool_fill_entry(t, &e))
+		return EXIT_WRONG;
+	if (!tool_open_lists(t))
+		return EXIT_STORE;
+	const int rc = exemptions_put(&t->lists, CHECK_NAME, &e);
+
+	if (rc != 0)
+		return tool_fail(EXIT_STORE, "cannot add %s: %s", e.key, store_error(rc));
+	if (t->options.json)
+		table_row(&each->rows, e.key, when(true, e.expires_wall_us, expires), e.by,
+			  e.reason);
+	else
+		print_ignored(typed, &e);
+	return EXIT_YES;
+}
+
 static int signature_ignore(struct tool *t, int argc, char **argv)
 {
-	struct table_out table;
-	char expires[40];
-	int status = EXIT_YES;
+	return each_argument(t, argc, argv, "SIGNATURE EXPIRES BY REASON", ignore_one, NULL);
+}
 
-	table_begin(&table, true, "SIGNATURE EXPIRES BY REASON", 0);
-	for (int i = 0; i < argc && status == EXIT_YES; i++) {
-		struct list_entry e = {0};
-		int rc;
+static int del_one(struct each *each, const char *typed)
+{
+	struct tool *t = each->tool;
+	struct list_entry e = {0};
 
-		if (!read_name(argv[i], &e) || !tool_fill_entry(t, &e))
-			status = EXIT_WRONG;
-		else if (!tool_open_lists(t))
-			status = EXIT_STORE;
-		else if ((rc = exemptions_put(&t->lists, CHECK_NAME, &e)) != 0)
-			status = tool_fail(EXIT_STORE, "cannot add %s: %s", e.key, store_error(rc));
-		else if (t->options.json)
-			table_row(&table, e.key, when(true, e.expires_wall_us, expires), e.by,
-				  e.reason);
-		else
-			print_ignored(argv[i], &e);
-	}
-	table.json = t->options.json;
-	table_end(&table);
-	return status;
+	if (!read_name(typed, &e))
+		return EXIT_WRONG;
+	if (!tool_open_lists(t))
+		return EXIT_STORE;
+	const int rc = exemptions_del(&t->lists, CHECK_NAME, e.kind, e.key);
+
+	if (rc == MDB_NOTFOUND)
+		return tool_fail(EXIT_NO, "signature %s is not ignored", e.key);
+	if (rc != 0)
+		return tool_fail(EXIT_STORE, "cannot remove %s: %s", e.key, store_error(rc));
+	if (t->options.json)
+		table_row(&each->rows, e.key);
+	else
+		printf("no longer ignored: signature %s\n", e.key);
+	return EXIT_YES;
 }
 
 static int signature_del(struct tool *t, int argc, char **argv)
 {
-	struct table_out table;
-	int status = EXIT_YES;
-
-	table_begin(&table, true, "SIGNATURE", 0);
-	for (int i = 0; i < argc && status <= EXIT_NO; i++) {
-		struct list_entry e = {0};
-		int rc;
-
-		if (!read_name(argv[i], &e)) {
-			status = EXIT_WRONG;
-			break;
-		}
-		if (!tool_open_lists(t)) {
-			status = EXIT_STORE;
-			break;
-		}
-		rc = exemptions_del(&t->lists, CHECK_NAME, e.kind, e.key);
-		if (rc == MDB_NOTFOUND)
-			status = tool_fail(EXIT_NO, "signature %s is not ignored", e.key);
-		else if (rc)
-			status =
-			    tool_fail(EXIT_STORE, "cannot remove %s: %s", e.key, store_error(rc));
-		else if (t->options.json)
-			table_row(&table, e.key);
-		else
-			printf("no longer ignored: signature %s\n", e.key);
-	}
-	table.json = t->options.json;
-	table_end(&table);
-	return status;
+	return each_argument(t, argc, argv, "SIGNATURE", del_one, NULL);
 }
 
 struct listing {
