@@ -24,7 +24,7 @@ static const struct magic table[] = {
     {MIME_RAR, 0, LIT("Rar!\x1a\x07")},
     {MIME_RAR, 0, LIT("RE~^")},
     {MIME_TAR, 257, LIT("ustar")},
-    {MIME_GZIP, 0, LIT("\x1f\x8b")},
+    {MIME_GZIP, 0, LIT("\x1f\x8b\x08")},
     {MIME_BZIP2, 0, LIT("BZh")},
     {MIME_XZ, 0,
      LIT("\xfd"
@@ -32,15 +32,12 @@ static const struct magic table[] = {
     {MIME_ZSTD, 0, LIT("\x28\xb5\x2f\xfd")},
     {MIME_LZIP, 0, LIT("LZIP")},
     {MIME_LZ4, 0, LIT("\x04\x22\x4d\x18")},
-    {MIME_COMPRESS, 0, LIT("\x1f\x9d")},
     {MIME_CAB, 0, LIT("MSCF\0\0\0\0")},
     {MIME_CAB, 0, LIT("ISc(")},
-    {MIME_ARJ, 0, LIT("\x60\xea")},
     {MIME_LHA, 2, LIT("-lh")},
     {MIME_LHA, 2, LIT("-lz")},
     {MIME_ACE, 7, LIT("**ACE**")},
     {MIME_CPIO, 0, LIT("07070")},
-    {MIME_CPIO, 0, LIT("\xc7\x71")},
     {MIME_AR, 0, LIT("!<arch>\n")},
     {MIME_XAR, 0, LIT("xar!\0")},
     {MIME_WIM, 0, LIT("MSWIM\0\0\0")},
@@ -58,13 +55,69 @@ static bool stands_at(const unsigned char *head, size_t n, size_t at, struct tex
 	return n >= at + bytes.n && memcmp(head + at, bytes.p, bytes.n) == 0;
 }
 
-/* "MZ" begins many a text, too.  A program's header holds a NUL among its first 64 bytes: the
- * offset at their end is less than 2^24. */
-static bool is_mz(const unsigned char *head, size_t n)
+/* ---- Two bytes say little: one in 65,536 encrypted or compressed files begins with them by
+ * chance. So what stands behind them must be what a reader of that kind wants. */
+
+static unsigned le16(const unsigned char *head, size_t at)
 {
-	if (!stands_at(head, n, 0, LIT("MZ")) && !stands_at(head, n, 0, LIT("ZM")))
+	return head[at] | (unsigned)head[at + 1] << 8;
+}
+
+/* Where Windows finds its own header, which it wants on a multiple of four; further on than any
+ * mail is long it doesn't stand. */
+static bool has_pe_header(const unsigned char *head, size_t n)
+{
+	enum { LFANEW = 60, FURTHEST = 64 << 20 };
+
+	if (n < LFANEW + 4)
 		return false;
-	return memchr(head, '\0', n < 64 ? n : 64) != NULL;
+	const size_t at = le16(head, LFANEW) | (size_t)le16(head, LFANEW + 2) << 16;
+
+	if (at < 4 || at % 4 != 0 || at >= FURTHEST)
+		return false;
+	return at + 4 <= n ? memcmp(head + at, "PE\0", 4) == 0 : n == MIME_HEAD;
+}
+
+/* Less than 512 bytes on the last page, 2 MB at most, and a header that is no longer. */
+static bool has_dos_header(const unsigned char *head, size_t n)
+{
+	enum { LAST_PAGE = 2, PAGES = 4, PARAGRAPHS = 8, HEADER = 28 };
+
+	return n >= HEADER && le16(head, LAST_PAGE) < 512 && le16(head, PAGES) > 0 &&
+	       le16(head, PAGES) < 4096 && le16(head, PARAGRAPHS) > 1 &&
+	       le16(head, PARAGRAPHS) <= le16(head, PAGES) * 32;
+}
+
+static bool is_program(const unsigned char *head, size_t n)
+{
+	return (stands_at(head, n, 0, LIT("MZ")) || stands_at(head, n, 0, LIT("ZM"))) &&
+	       (has_pe_header(head, n) || has_dos_header(head, n));
+}
+
+/* Codes of 9 to 16 bits, and no bit set that has no meaning. */
+static bool is_compress(const unsigned char *head, size_t n)
+{
+	return stands_at(head, n, 0, LIT("\x1f\x9d")) && n > 2 && (head[2] & 0x60) == 0 &&
+	       (head[2] & 0x1f) >= 9 && (head[2] & 0x1f) <= 16;
+}
+
+/* A header of 2,600 bytes at most, whose fixed part is at least 30; and it is the archive's. */
+static bool is_arj(const unsigned char *head, size_t n)
+{
+	return stands_at(head, n, 0, LIT("\x60\xea")) && n > 10 && le16(head, 2) <= 2600 &&
+	       head[4] >= 30 && head[4] <= le16(head, 2) && head[10] == 2;
+}
+
+/* The first file's name ends with a NUL. */
+static bool is_binary_cpio(const unsigned char *head, size_t n)
+{
+	enum { NAME_SIZE = 20, NAME = 26 };
+
+	if (!stands_at(head, n, 0, LIT("\xc7\x71")) || n < NAME)
+		return false;
+	const size_t end = NAME + le16(head, NAME_SIZE);
+
+	return end > NAME && (end > n ? end <= NAME + 4096 : head[end - 1] == '\0');
 }
 
 /* "#!/bin/sh", "#! /usr/bin/env python3" */
@@ -125,8 +178,14 @@ uint64_t mime_magic(const unsigned char *head, size_t n)
 		if (stands_at(head, n, table[i].at, table[i].bytes))
 			kinds |= UINT64_C(1) << table[i].kind;
 	}
-	if (is_mz(head, n))
+	if (is_program(head, n))
 		kinds |= UINT64_C(1) << MIME_PE;
+	if (is_compress(head, n))
+		kinds |= UINT64_C(1) << MIME_COMPRESS;
+	if (is_arj(head, n))
+		kinds |= UINT64_C(1) << MIME_ARJ;
+	if (is_binary_cpio(head, n))
+		kinds |= UINT64_C(1) << MIME_CPIO;
 	if (is_script(head, n))
 		kinds |= UINT64_C(1) << MIME_SCRIPT;
 	if (is_old_tar(head, n))

@@ -231,7 +231,7 @@ START_TEST(magic)
 		struct text head;
 		enum mime_kind kind;
 	} heads[] = {
-	    {LIT("MZ\x90\0\3\0\0\0"), MIME_PE},
+	    {LIT("MZ\x90\0\3\0\0\0\4\0\0\0\xff\xff\0\0\xb8\0\0\0\0\0\0\0@\0\0\0"), MIME_PE},
 	    {LIT("\x7f"
 		 "ELF\2\1\1"),
 	     MIME_ELF},
@@ -243,6 +243,9 @@ START_TEST(magic)
 	    {LIT("7z\xbc\xaf\x27\x1c\0\4"), MIME_7Z},
 	    {LIT("Rar!\x1a\7\1\0"), MIME_RAR},
 	    {LIT("\x1f\x8b\x08"), MIME_GZIP},
+	    {LIT("\x1f\x9d\x90"), MIME_COMPRESS},
+	    {LIT("\x60\xea\x28\0\x22\x0b\1\0\x10\0\2"), MIME_ARJ},
+	    {LIT("\xc7\x71 dev ino mode      \2\0sizea\0"), MIME_CPIO},
 	    {LIT("BZh91AY"), MIME_BZIP2},
 	    {LIT("MSCF\0\0\0\0"), MIME_CAB},
 	    {LIT("\0\0-lh5-"), MIME_LHA},
@@ -258,6 +261,63 @@ START_TEST(magic)
 	ck_assert_uint_eq(mime_magic((const unsigned char *)"MZ is a text", 12), 0);
 	ck_assert_uint_eq(mime_magic((const unsigned char *)"#!no path", 9), 0);
 	ck_assert_uint_eq(mime_magic(NULL, 0), 0);
+}
+END_TEST
+
+static bool is_program(unsigned lfanew, const char *there)
+{
+	unsigned char head[MIME_HEAD];
+
+	memset(head, 0xee, sizeof(head));
+	memcpy(head, "MZ", 2);
+	for (int i = 0; i < 4; i++)
+		head[60 + i] = (unsigned char)(lfanew >> 8 * i);
+	if (there)
+		memcpy(head + lfanew, there, 4);
+	return mime_magic(head, sizeof(head)) == UINT64_C(1) << MIME_PE;
+}
+
+/* What Windows starts has its header at the place that byte 60 tells, whatever stands before. */
+START_TEST(windows_programs)
+{
+	ck_assert(is_program(128, "PE\0"));
+	ck_assert(is_program(4, "PE\0"));
+	ck_assert(is_program(4096, NULL));
+	ck_assert(is_program(63 << 20, NULL));
+	ck_assert(!is_program(128, "none"));
+	ck_assert(!is_program(4098, NULL));
+	ck_assert(!is_program(64 << 20, NULL));
+	ck_assert(!is_program(0, NULL));
+}
+END_TEST
+
+/* Files that look like noise, as encrypted and compressed ones do, are nothing but by rare chance.
+ */
+START_TEST(noise_is_nothing)
+{
+	static const char *const starts[] = {"MZ",       "ZM",       "\x1f\x8b",
+					     "\x1f\x9d", "\x60\xea", "\xc7\x71"};
+	enum { FILES = 200000 };
+	uint64_t seed = 1;
+
+	for (size_t s = 0; s < sizeof(starts) / sizeof(starts[0]); s++) {
+		unsigned char head[MIME_HEAD];
+		unsigned taken = 0;
+
+		for (int i = 0; i < FILES; i++) {
+			for (size_t k = 0; k < sizeof(head); k++) {
+				seed = seed * 6364136223846793005u + 1442695040888963407u;
+				head[k] = (unsigned char)(seed >> 56);
+			}
+			memcpy(head, starts[s], 2);
+			taken += mime_magic(head, sizeof(head)) != 0;
+		}
+		/* of 65,536 times as many files */
+		ck_assert_msg(taken < FILES / 12, "%u begin with %02x %02x", taken,
+			      (unsigned char)starts[s][0], (unsigned char)starts[s][1]);
+		if (s < 2)
+			ck_assert_uint_lt(taken, FILES / 150);
+	}
 }
 END_TEST
 
@@ -462,6 +522,8 @@ int main(void)
 	tcase_add_test(tc, decoders);
 	tcase_add_test(tc, signed_content);
 	tcase_add_test(tc, magic);
+	tcase_add_test(tc, windows_programs);
+	tcase_add_test(tc, noise_is_nothing);
 	tcase_add_test(tc, tar_and_disc);
 	tcase_add_test(tc, limit_depth);
 	tcase_add_test(tc, limit_parts);
