@@ -64,7 +64,7 @@ static unsigned le16(const unsigned char *head, size_t at)
 }
 
 /* Where Windows finds its own header, which it wants on a multiple of four; further on than any
- * mail is long it doesn't stand. */
+ * mail is long it doesn't stand.  Of a file that goes on behind these bytes, it may stand there. */
 static bool has_pe_header(const unsigned char *head, size_t n)
 {
 	enum { LFANEW = 60, FURTHEST = 64 << 20 };
@@ -75,7 +75,7 @@ static bool has_pe_header(const unsigned char *head, size_t n)
 
 	if (at < 4 || at % 4 != 0 || at >= FURTHEST)
 		return false;
-	return at + 4 <= n ? memcmp(head + at, "PE\0", 4) == 0 : n == MIME_HEAD;
+	return at + 4 <= n ? memcmp(head + at, "PE\0", 4) == 0 : n >= MIME_HEAD;
 }
 
 /* Less than 512 bytes on the last page, 2 MB at most, and a header that is no longer. */

@@ -264,9 +264,10 @@ START_TEST(magic)
 }
 END_TEST
 
-static bool is_program(unsigned lfanew, const char *there)
+/* Of a file of `n` bytes that begins so, with the four bytes at the place. */
+static bool is_program(unsigned lfanew, const char *there, size_t n)
 {
-	unsigned char head[MIME_HEAD];
+	static unsigned char head[40000];
 
 	memset(head, 0xee, sizeof(head));
 	memcpy(head, "MZ", 2);
@@ -274,20 +275,25 @@ static bool is_program(unsigned lfanew, const char *there)
 		head[60 + i] = (unsigned char)(lfanew >> 8 * i);
 	if (there)
 		memcpy(head + lfanew, there, 4);
-	return mime_magic(head, sizeof(head)) == UINT64_C(1) << MIME_PE;
+	return mime_magic(head, n) == UINT64_C(1) << MIME_PE;
 }
 
 /* What Windows starts has its header at the place that byte 60 tells, whatever stands before. */
 START_TEST(windows_programs)
 {
-	ck_assert(is_program(128, "PE\0"));
-	ck_assert(is_program(4, "PE\0"));
-	ck_assert(is_program(4096, NULL));
-	ck_assert(is_program(63 << 20, NULL));
-	ck_assert(!is_program(128, "none"));
-	ck_assert(!is_program(4098, NULL));
-	ck_assert(!is_program(64 << 20, NULL));
-	ck_assert(!is_program(0, NULL));
+	ck_assert(is_program(128, "PE\0", MIME_HEAD));
+	ck_assert(is_program(4, "PE\0", MIME_HEAD));
+	ck_assert(is_program(4096, NULL, MIME_HEAD));
+	ck_assert(is_program(63 << 20, NULL, MIME_HEAD));
+	ck_assert(!is_program(128, "none", MIME_HEAD));
+	ck_assert(!is_program(4098, NULL, MIME_HEAD));
+	ck_assert(!is_program(64 << 20, NULL, MIME_HEAD));
+	ck_assert(!is_program(0, NULL, MIME_HEAD));
+	/* a short file is there as a whole; of one in an archive more is known */
+	ck_assert(!is_program(4096, NULL, MIME_HEAD - 1));
+	ck_assert(is_program(36000, "PE\0", 40000));
+	ck_assert(!is_program(36000, "none", 40000));
+	ck_assert(is_program(50000, NULL, 40000));
 }
 END_TEST
 
