@@ -30,6 +30,11 @@ int64_t clock_wall_us(void)
 	return clock_us(CLOCK_REALTIME);
 }
 
+int64_t clock_cpu_us(void)
+{
+	return clock_us(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 void clock_boot_id(char dst[CLOCK_BOOT_ID_SIZE])
 {
 	char read_id[CLOCK_BOOT_ID_SIZE];

@@ -10,6 +10,8 @@
 int64_t clock_mono_us(void);
 int64_t clock_boot_us(void);
 int64_t clock_wall_us(void);
+/* What this process has used of the CPU: no load, no pause of the machine makes it run. */
+int64_t clock_cpu_us(void);
 
 /* Names the boot from which clock_boot_us counts; "" where the kernel doesn't say. */
 #define CLOCK_BOOT_ID_SIZE 40

@@ -5,6 +5,7 @@
 #include "tests/unit/inspect_fixture.h"
 #include "tests/unit/temp_dir.h"
 #include "worker/inspect/archive.h"
+#include "worker/inspect/archive_walk_inner.h"
 #include "worker/io/task.h"
 
 #include <check.h>
@@ -345,6 +346,27 @@ END_TEST
 
 /* ---- Time and nonsense */
 
+/* The time is that of the CPU: where the machine was slow, or stood still for a while, nothing is
+ * held against the archive. */
+START_TEST(a_slow_machine_is_no_limit)
+{
+	struct archive_findings found = {0};
+	struct archive_walk w = {
+	    .found = &found,
+	    .deadline_cpu_us = clock_cpu_us() + SECOND_US,
+	    .look_mono_us = clock_mono_us() - 100 * SECOND_US,
+	};
+
+	ck_assert(archive_in_time(&w));
+	ck_assert_int_gt(w.look_mono_us, clock_mono_us());
+	ck_assert(archive_in_time(&w));
+	w.look_mono_us = 0;
+	w.deadline_cpu_us = clock_cpu_us();
+	ck_assert(!archive_in_time(&w));
+	ck_assert_uint_eq(found.limits, ARCHIVES_LIMIT_TIME);
+}
+END_TEST
+
 START_TEST(no_time_is_a_limit)
 {
 	static struct sample s;
@@ -426,6 +448,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, what_is_in_them);
 	tcase_add_test(tc, damaged_by_chance);
+	tcase_add_test(tc, a_slow_machine_is_no_limit);
 	tcase_add_test(tc, no_time_is_a_limit);
 	tcase_add_test(tc, no_message_is_no_answer);
 	tcase_add_test(tc, bodies_are_checked);

@@ -165,9 +165,11 @@ static void look_at_part(struct archive_parts *parts, struct archive_walk *w, un
 static void look_at_all(struct archive_parts *parts, const struct archives_request *rq,
 			struct archive_findings *found)
 {
+	const int64_t time_us = INT64_C(1000) * rq->bounds.time_ms;
 	struct archive_walk w = {
 	    .found = found,
-	    .deadline_mono_us = clock_mono_us() + INT64_C(1000) * rq->bounds.time_ms,
+	    .deadline_cpu_us = clock_cpu_us() + time_us,
+	    .look_mono_us = clock_mono_us() + time_us,
 	    .memory_left = MEMORY_BYTES,
 	};
 

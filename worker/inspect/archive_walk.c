@@ -13,8 +13,15 @@ void archive_give_up(struct archive_walk *w, enum archives_limit limit)
 
 bool archive_in_time(struct archive_walk *w)
 {
-	if (!w->over && clock_mono_us() > w->deadline_mono_us)
+	const int64_t now_us = clock_mono_us();
+
+	if (w->over || now_us < w->look_mono_us)
+		return !w->over;
+	const int64_t left_us = w->deadline_cpu_us - clock_cpu_us();
+
+	if (left_us <= 0)
 		archive_give_up(w, ARCHIVES_LIMIT_TIME);
+	w->look_mono_us = now_us + left_us;
 	return !w->over;
 }
 

@@ -6,7 +6,9 @@
 
 struct archive_walk {
 	struct archive_findings *found;
-	int64_t deadline_mono_us;
+	/* The limit is one of the CPU: that the machine is slow or stands still says nothing of the
+	 * archive.  Its clock takes a system call, and never runs faster than the other one. */
+	int64_t deadline_cpu_us, look_mono_us;
 	size_t memory_left; /* for archives that are taken out of others */
 	uint64_t bytes;     /* of contents so far */
 	bool over;          /* a limit was exceeded: nothing more is read */
