@@ -103,6 +103,7 @@ START_TEST(bad_version_1)
 	    "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\n",
 	    "PROXY TCP4 192.0.2.1\r 192.0.2.2 1 2\r\n",
 	    "PROXY UNKNOWNX\r\n",
+	    "PROXY UNKNOWN a\r\r\n",
 	    "proxy TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
 	};
 

@@ -57,17 +57,15 @@ static enum proxy_result v1_line(struct text t, struct proxy_header *out)
 
 static enum proxy_result v1_parse(struct text t, struct proxy_header *out)
 {
-	const size_t lf = text_find(t, '\n');
+	const size_t lf = text_find(t, '\n'), cr = text_find(t, '\r');
 
 	if (lf == t.n) {
-		const size_t cr = text_find(t, '\r');
-
 		/* A CR can only be the last byte so far. */
 		if (cr + 1 < t.n || t.n >= PROXY_V1_MAX)
 			return PROXY_BAD;
 		return PROXY_MORE;
 	}
-	if (lf + 1 > PROXY_V1_MAX || lf < sizeof(v1_signature) + 1 || t.p[lf - 1] != '\r')
+	if (lf + 1 > PROXY_V1_MAX || lf < sizeof(v1_signature) + 1 || cr + 1 != lf)
 		return PROXY_BAD;
 	out->length = lf + 1;
 	return v1_line(text_make(t.p + sizeof(v1_signature), lf - 1 - sizeof(v1_signature)), out);
