@@ -30,7 +30,7 @@ OPT      := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-rec
 HARDEN   := -fPIE
 LDOPT    := -fsanitize=address,undefined
 else
-# Whole-program optimisation for the daemon alone: 4 % less CPU a message, but each link takes seconds.
+# Whole-program optimisation for the daemon alone: 3 % less CPU a message, but each link takes seconds.
 OPT      := -O2 -g -flto=auto -ffat-lto-objects
 LDOPT    := -fno-lto
 LTO      := -O2 -flto=auto

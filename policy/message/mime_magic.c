@@ -55,8 +55,10 @@ static bool stands_at(const unsigned char *head, size_t n, size_t at, struct tex
 	return n >= at + bytes.n && memcmp(head + at, bytes.p, bytes.n) == 0;
 }
 
-/* ---- Two bytes say little: one in 65,536 encrypted or compressed files begins with them by
- * chance. So what stands behind them must be what a reader of that kind wants. */
+/* ---- Two bytes say little
+ *
+ * One in 65,536 encrypted or compressed files begins with them by chance, so what stands behind
+ * them must be what a reader of that kind wants. */
 
 static unsigned le16(const unsigned char *head, size_t at)
 {
