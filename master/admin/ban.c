@@ -59,7 +59,7 @@ static int add_one(struct each *each, const char *typed)
 
 static int ban_add(struct tool *t, int argc, char **argv)
 {
-	return each_argument(t, argc, argv, "KIND WHAT EXPIRES BY REASON", add_one, NULL);
+	return each_argument(t, argc, argv, "KIND WHAT EXPIRES BY REASON", 0, add_one, NULL);
 }
 
 static int del_one(struct each *each, const char *typed)
@@ -88,7 +88,7 @@ static int del_one(struct each *each, const char *typed)
 
 static int ban_del(struct tool *t, int argc, char **argv)
 {
-	return each_argument(t, argc, argv, "KIND WHAT", del_one, NULL);
+	return each_argument(t, argc, argv, "KIND WHAT", 0, del_one, NULL);
 }
 
 struct listing {

@@ -43,11 +43,10 @@ int ban_export(struct tool *t, int argc, char **argv)
 	(void)argv;
 	if (!tool_open_lists(t))
 		return EXIT_STORE;
-	table_begin(&table, true, "KIND WHAT EXPIRES FLAGS BY REASON", 0);
+	table_begin(&table, t->options.json, "KIND WHAT EXPIRES FLAGS BY REASON", 0);
 	int rc = t->options.json ? bans_each(&t->lists, export_json, &table)
 				 : bans_each(&t->lists, export_one, t);
 
-	table.json = t->options.json;
 	table_end(&table);
 	return rc ? tool_fail(EXIT_STORE, "cannot read the bans: %s", store_error(rc)) : EXIT_YES;
 }

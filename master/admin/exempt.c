@@ -73,7 +73,7 @@ static int exempt_add(struct tool *t, int argc, char **argv)
 
 	if (!check || !can_be_exempt(check))
 		return EXIT_WRONG;
-	return each_argument(t, argc - 1, argv + 1, "CHECK KIND WHAT EXPIRES BY REASON", add_one,
+	return each_argument(t, argc - 1, argv + 1, "CHECK KIND WHAT EXPIRES BY REASON", 0, add_one,
 			     check);
 }
 
@@ -105,7 +105,7 @@ static int exempt_del(struct tool *t, int argc, char **argv)
 {
 	const char *check = tool_find_check(argv[0], true);
 
-	return check ? each_argument(t, argc - 1, argv + 1, "CHECK KIND WHAT", del_one, check)
+	return check ? each_argument(t, argc - 1, argv + 1, "CHECK KIND WHAT", 0, del_one, check)
 		     : EXIT_WRONG;
 }
 

@@ -73,7 +73,7 @@ static int change_one(struct each *each, const char *typed)
 
 static int change(struct tool *t, int argc, char **argv, bool refuse)
 {
-	return each_argument(t, argc, argv, "EXTENSION SAYS EXPIRES BY REASON", change_one,
+	return each_argument(t, argc, argv, "EXTENSION SAYS EXPIRES BY REASON", 0, change_one,
 			     &refuse);
 }
 
@@ -125,7 +125,7 @@ static int del_one(struct each *each, const char *typed)
 
 static int extension_del(struct tool *t, int argc, char **argv)
 {
-	return each_argument(t, argc, argv, "EXTENSION", del_one, NULL);
+	return each_argument(t, argc, argv, "EXTENSION", 0, del_one, NULL);
 }
 
 struct listing {

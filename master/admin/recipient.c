@@ -99,7 +99,7 @@ static int change_one(struct each *each, const char *typed)
 
 static int change_all(struct tool *t, int argc, char **argv, bool add)
 {
-	return each_argument(t, argc, argv, "ADDRESS CHANGE", change_one, &add);
+	return each_argument(t, argc, argv, "ADDRESS CHANGE", 0, change_one, &add);
 }
 
 static int recipient_add(struct tool *t, int argc, char **argv)

@@ -49,7 +49,7 @@ static int ignore_one(struct each *each, const char *typed)
 
 static int signature_ignore(struct tool *t, int argc, char **argv)
 {
-	return each_argument(t, argc, argv, "SIGNATURE EXPIRES BY REASON", ignore_one, NULL);
+	return each_argument(t, argc, argv, "SIGNATURE EXPIRES BY REASON", 0, ignore_one, NULL);
 }
 
 static int del_one(struct each *each, const char *typed)
@@ -76,7 +76,7 @@ static int del_one(struct each *each, const char *typed)
 
 static int signature_del(struct tool *t, int argc, char **argv)
 {
-	return each_argument(t, argc, argv, "SIGNATURE", del_one, NULL);
+	return each_argument(t, argc, argv, "SIGNATURE", 0, del_one, NULL);
 }
 
 struct listing {

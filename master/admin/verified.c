@@ -1,8 +1,7 @@
 /* gatepost sender, gatepost recipient: what is remembered of addresses that other servers were
  * asked about, and forgetting it. */
 #include "shm/verified.h"
-#include "master/admin/output.h"
-#include "master/admin/tool.h"
+#include "master/admin/each.h"
 #include "policy/message/address.h"
 #include "policy/verify.h"
 
@@ -60,54 +59,42 @@ static void print_forgotten(const char *what, long n)
 	putchar('\n');
 }
 
-/* True with how many answers that were. */
-static int forget_one(struct tool *t, enum verified_kind kind, struct text key, long *n)
-{
-	int status = kind == VERIFIED_SENDER ? forget_marks(t, key) : EXIT_YES;
+struct forgetting {
+	enum verified_kind kind;
+	struct arena *arena;
+};
 
+static int forget_one(struct each *each, const char *typed)
+{
+	const struct forgetting *f = each->arg;
+	struct tool *t = each->tool;
+	int status = EXIT_YES;
+	struct text key;
+	char count[32];
+
+	if (!parse_what(f->arena, typed, &key))
+		return EXIT_WRONG;
+	if (f->kind == VERIFIED_SENDER)
+		status = forget_marks(t, key);
 	if (status != EXIT_YES)
 		return status;
-	*n = verified_forget(&t->events, kind, key);
-	return *n < 0 ? tool_fail(EXIT_STORE, "cannot write state-dir/events") : EXIT_YES;
-}
+	const long n = verified_forget(&t->events, f->kind, key);
 
-static int forget_all(struct tool *t, enum verified_kind kind, int argc, char **argv,
-		      struct arena *a)
-{
-	const bool json = t->options.json;
-	struct table_out table;
-	int status = EXIT_YES;
-
-	table_begin(&table, json, "ADDRESS FORGOTTEN", 1U << 1);
-	for (int i = 0; i < argc && status <= EXIT_NO; i++) {
-		struct text key;
-		char count[32];
-		long n = 0;
-
-		if (!parse_what(a, argv[i], &key)) {
-			status = EXIT_WRONG;
-			break;
-		}
-		const int done = forget_one(t, kind, key, &n);
-
-		if (done != EXIT_YES)
-			status = done;
-		else if (json)
-			table_row(&table, argv[i], count_format(true, (uint64_t)n, count));
-		else if (n > 0)
-			print_forgotten(argv[i], n);
-		if (done == EXIT_YES && n == 0)
-			status = json ? EXIT_NO
-				      : tool_fail(EXIT_NO, "nothing is remembered of %s", argv[i]);
-	}
-	table.json = json;
-	table_end(&table);
-	return status;
+	if (n < 0)
+		return tool_fail(EXIT_STORE, "cannot write state-dir/events");
+	if (t->options.json)
+		table_row(&each->rows, typed, count_format(true, (uint64_t)n, count));
+	else if (n > 0)
+		print_forgotten(typed, n);
+	else
+		tool_fail(EXIT_NO, "nothing is remembered of %s", typed);
+	return n > 0 ? EXIT_YES : EXIT_NO;
 }
 
 static int forget(struct tool *t, enum verified_kind kind, int argc, char **argv)
 {
 	struct arena a;
+	const struct forgetting f = {kind, &a};
 	int status;
 
 	if (!tool_open_events(t))
@@ -116,7 +103,7 @@ static int forget(struct tool *t, enum verified_kind kind, int argc, char **argv
 	if (!tool_wait_keeper(t))
 		return tool_fail(EXIT_NO, "the keeper does not answer: nothing changed");
 	arena_init(&a, NULL, NULL);
-	status = forget_all(t, kind, argc, argv, &a);
+	status = each_argument(t, argc, argv, "ADDRESS FORGOTTEN", 1U << 1, forget_one, &f);
 	arena_reset(&a);
 	return status;
 }
