@@ -1,6 +1,8 @@
 /* A table of magic numbers: programs, archives, and what may hold either. */
 #include "policy/message/mime_magic.h"
 
+#include "shm/base/little_endian.h"
+
 struct magic {
 	enum mime_kind kind;
 	unsigned short at;
@@ -60,11 +62,6 @@ static bool stands_at(const unsigned char *head, size_t n, size_t at, struct tex
  * One in 65,536 encrypted or compressed files begins with them by chance, so what stands behind
  * them must be what a reader of that kind wants. */
 
-static unsigned le16(const unsigned char *head, size_t at)
-{
-	return head[at] | (unsigned)head[at + 1] << 8;
-}
-
 /* Where Windows finds its own header, which it wants on a multiple of four; further on than any
  * mail is long it doesn't stand.  Of a file that goes on behind these bytes, it may stand there. */
 static bool has_pe_header(const unsigned char *head, size_t n)
@@ -73,7 +70,7 @@ static bool has_pe_header(const unsigned char *head, size_t n)
 
 	if (n < LFANEW + 4)
 		return false;
-	const size_t at = le16(head, LFANEW) | (size_t)le16(head, LFANEW + 2) << 16;
+	const size_t at = le32(head + LFANEW);
 
 	if (at < 4 || at % 4 != 0 || at >= FURTHEST)
 		return false;
@@ -85,9 +82,9 @@ static bool has_dos_header(const unsigned char *head, size_t n)
 {
 	enum { LAST_PAGE = 2, PAGES = 4, PARAGRAPHS = 8, HEADER = 28 };
 
-	return n >= HEADER && le16(head, LAST_PAGE) < 512 && le16(head, PAGES) > 0 &&
-	       le16(head, PAGES) < 4096 && le16(head, PARAGRAPHS) > 1 &&
-	       le16(head, PARAGRAPHS) <= le16(head, PAGES) * 32;
+	return n >= HEADER && le16(head + LAST_PAGE) < 512 && le16(head + PAGES) > 0 &&
+	       le16(head + PAGES) < 4096 && le16(head + PARAGRAPHS) > 1 &&
+	       le16(head + PARAGRAPHS) <= le16(head + PAGES) * 32;
 }
 
 static bool is_program(const unsigned char *head, size_t n)
@@ -106,8 +103,8 @@ static bool is_compress(const unsigned char *head, size_t n)
 /* A header of 2,600 bytes at most, whose fixed part is at least 30; and it is the archive's. */
 static bool is_arj(const unsigned char *head, size_t n)
 {
-	return stands_at(head, n, 0, LIT("\x60\xea")) && n > 10 && le16(head, 2) <= 2600 &&
-	       head[4] >= 30 && head[4] <= le16(head, 2) && head[10] == 2;
+	return stands_at(head, n, 0, LIT("\x60\xea")) && n > 10 && le16(head + 2) <= 2600 &&
+	       head[4] >= 30 && head[4] <= le16(head + 2) && head[10] == 2;
 }
 
 /* The first file's name ends with a NUL. */
@@ -117,7 +114,7 @@ static bool is_binary_cpio(const unsigned char *head, size_t n)
 
 	if (!stands_at(head, n, 0, LIT("\xc7\x71")) || n < NAME)
 		return false;
-	const size_t end = NAME + le16(head, NAME_SIZE);
+	const size_t end = NAME + le16(head + NAME_SIZE);
 
 	return end > NAME && (end > n ? end <= NAME + 4096 : head[end - 1] == '\0');
 }
@@ -172,6 +169,15 @@ static bool is_old_tar(const unsigned char *head, size_t n)
 	return sum == said;
 }
 
+/* What takes more than a comparison. */
+static const struct {
+	enum mime_kind kind;
+	bool (*is)(const unsigned char *head, size_t n);
+} looks[] = {
+    {MIME_PE, is_program},       {MIME_COMPRESS, is_compress}, {MIME_ARJ, is_arj},
+    {MIME_CPIO, is_binary_cpio}, {MIME_SCRIPT, is_script},     {MIME_TAR, is_old_tar},
+};
+
 uint64_t mime_magic(const unsigned char *head, size_t n)
 {
 	uint64_t kinds = cafe_babe(head, n);
@@ -180,18 +186,10 @@ uint64_t mime_magic(const unsigned char *head, size_t n)
 		if (stands_at(head, n, table[i].at, table[i].bytes))
 			kinds |= UINT64_C(1) << table[i].kind;
 	}
-	if (is_program(head, n))
-		kinds |= UINT64_C(1) << MIME_PE;
-	if (is_compress(head, n))
-		kinds |= UINT64_C(1) << MIME_COMPRESS;
-	if (is_arj(head, n))
-		kinds |= UINT64_C(1) << MIME_ARJ;
-	if (is_binary_cpio(head, n))
-		kinds |= UINT64_C(1) << MIME_CPIO;
-	if (is_script(head, n))
-		kinds |= UINT64_C(1) << MIME_SCRIPT;
-	if (is_old_tar(head, n))
-		kinds |= UINT64_C(1) << MIME_TAR;
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+		if (looks[i].is(head, n))
+			kinds |= UINT64_C(1) << looks[i].kind;
+	}
 	return kinds;
 }
 

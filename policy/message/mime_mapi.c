@@ -2,6 +2,8 @@
  * where that stands among them. */
 #include "policy/message/mime_tnef.h"
 
+#include "shm/base/little_endian.h"
+
 enum {
 	TYPE_MULTIPLE = 0x1000U,
 	TYPE_OBJECT = 0x000d,
@@ -125,7 +127,7 @@ static void take_word(struct mime *m, struct mime_tnef *t)
 {
 	struct mime_mapi *mapi = &t->mapi;
 	const unsigned char *b = mapi->want.b;
-	const uint32_t word = tnef_u32(b);
+	const uint32_t word = le32(b);
 
 	switch (mapi->state) {
 	case MAPI_COUNT:

@@ -1,6 +1,8 @@
 /* The attributes of a winmail.dat: titles of attachments, and where their files stand. */
 #include "policy/message/mime_tnef.h"
 
+#include "shm/base/little_endian.h"
+
 enum {
 	HEAD_BYTES = 6,      /* signature and key */
 	ATTRIBUTE_BYTES = 9, /* level, id, length */
@@ -33,11 +35,6 @@ bool tnef_gather(struct tnef_want *want, unsigned need, const char **p, size_t *
 		return false;
 	want->n = 0;
 	return true;
-}
-
-uint32_t tnef_u32(const unsigned char *b)
-{
-	return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 }
 
 void tnef_stop(struct mime *m, struct mime_tnef *t)
@@ -219,8 +216,8 @@ static void begin_attribute(struct mime *m, struct mime_tnef *t)
 		tnef_stop(m, t);
 		return;
 	}
-	t->attribute = tnef_u32(t->want.b + 1);
-	t->left = tnef_u32(t->want.b + 5);
+	t->attribute = le32(t->want.b + 1);
+	t->left = le32(t->want.b + 5);
 	begin_data(m, t);
 }
 

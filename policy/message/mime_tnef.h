@@ -63,7 +63,6 @@ struct mime_tnef {
 
 /* Takes bytes until `want` has `need` of them; whether it has.  *p and *n move on. */
 bool tnef_gather(struct tnef_want *want, unsigned need, const char **p, size_t *n);
-uint32_t tnef_u32(const unsigned char *b);
 /* The attachment that is read, made if there is none; NULL: too many parts. */
 struct mime_part *tnef_attachment(struct mime *m, struct mime_tnef *t);
 void tnef_value_begin(struct mime *m, struct mime_tnef *t, enum tnef_use use, uint64_t length,

@@ -1,6 +1,8 @@
 /* Headers of a zip, wherever they stand (APPNOTE 4.3). */
 #include "worker/inspect/archive_zip.h"
 
+#include "shm/base/little_endian.h"
+
 #include <stdlib.h>
 
 enum {
@@ -40,21 +42,6 @@ struct header {
 	const unsigned char *name;
 };
 
-static unsigned u16(const unsigned char *p)
-{
-	return (unsigned)p[0] | (unsigned)p[1] << 8;
-}
-
-static uint64_t u32(const unsigned char *p)
-{
-	return u16(p) | (uint64_t)u16(p + 2) << 16;
-}
-
-static uint64_t u64(const unsigned char *p)
-{
-	return u32(p) | u32(p + 4) << 32;
-}
-
 /* Those that some program can unpack: four bytes alone are met by chance in large files. */
 static bool is_method(unsigned m)
 {
@@ -69,11 +56,11 @@ static const unsigned char *extra(const struct header *h, unsigned id, size_t *n
 	const unsigned char *p = h->name + h->name_n, *end = p + h->extra_n;
 
 	for (unsigned i = 0; i < EXTRA_FIELDS_MAX && end - p >= 4; i++) {
-		const size_t length = u16(p + 2);
+		const size_t length = le16(p + 2);
 
 		if (length > (size_t)(end - p) - 4)
 			return NULL;
-		if (u16(p) == id) {
+		if (le16(p) == id) {
 			*n = length;
 			return p + 4;
 		}
@@ -94,7 +81,7 @@ static void widen(struct header *h)
 			continue;
 		if (n < 8)
 			return;
-		*fields[i] = u64(p);
+		*fields[i] = le64(p);
 		p += 8;
 		n -= 8;
 	}
@@ -184,12 +171,12 @@ static bool read_local(const struct scan *sc, size_t at, struct header *h)
 
 	if (sc->n - at < LOCAL_BYTES)
 		return false;
-	*h = (struct header){.flags = u16(p + 6),
-			     .method = u16(p + 8),
-			     .packed = u32(p + 18),
-			     .size = u32(p + 22),
-			     .name_n = u16(p + 26),
-			     .extra_n = u16(p + 28),
+	*h = (struct header){.flags = le16(p + 6),
+			     .method = le16(p + 8),
+			     .packed = le32(p + 18),
+			     .size = le32(p + 22),
+			     .name_n = le16(p + 26),
+			     .extra_n = le16(p + 28),
 			     .name = p + LOCAL_BYTES};
 	h->bytes = LOCAL_BYTES + h->name_n + h->extra_n;
 	return true;
@@ -201,15 +188,15 @@ static bool read_central(const struct scan *sc, size_t at, struct header *h)
 
 	if (sc->n - at < CENTRAL_BYTES)
 		return false;
-	*h = (struct header){.flags = u16(p + 8),
-			     .method = u16(p + 10),
-			     .packed = u32(p + 20),
-			     .size = u32(p + 24),
-			     .offset = u32(p + 42),
-			     .name_n = u16(p + 28),
-			     .extra_n = u16(p + 30),
+	*h = (struct header){.flags = le16(p + 8),
+			     .method = le16(p + 10),
+			     .packed = le32(p + 20),
+			     .size = le32(p + 24),
+			     .offset = le32(p + 42),
+			     .name_n = le16(p + 28),
+			     .extra_n = le16(p + 30),
 			     .name = p + CENTRAL_BYTES};
-	h->bytes = CENTRAL_BYTES + h->name_n + h->extra_n + u16(p + 32);
+	h->bytes = CENTRAL_BYTES + h->name_n + h->extra_n + le16(p + 32);
 	return true;
 }
 
