@@ -1,11 +1,9 @@
 /* Forgetting what is oldest. */
 #include "shm/journal_parts.h"
 
-enum { KEY_MAX = 511 }; /* LMDB's */
-
 static int remove_both(MDB_txn *txn, enum store_db db, enum store_db beside, struct text key)
 {
-	char copy[KEY_MAX]; /* the record's own goes with the record */
+	char copy[STORE_KEY_MAX]; /* the record's own goes with the record */
 
 	memcpy(copy, key.p, key.n);
 	int rc = store_del(txn, db, text_make(copy, key.n));
@@ -23,7 +21,7 @@ int journal_forget(MDB_txn *txn, enum store_db db, enum store_db beside, int64_t
 
 	for (unsigned i = 0; i < max; i++) {
 		rc = store_first(txn, db, text_make(NULL, 0), &key, &unused);
-		if (rc == 0 && (key.n < NOTED_STAMP || key.n > KEY_MAX))
+		if (rc == 0 && (key.n < NOTED_STAMP || key.n > STORE_KEY_MAX))
 			rc = MDB_CORRUPTED;
 		if (rc != 0 || (int64_t)key_get_u64(key.p) > last)
 			break;

@@ -20,6 +20,7 @@ enum store_name { STORE_LISTS, STORE_EVENTS, STORE_USERS };
 enum store_access { STORE_READ, STORE_WRITE };
 
 #define STORE_DBS_MAX 16
+#define STORE_KEY_MAX 511 /* bytes that LMDB takes for a key */
 
 /* The databases.  What a key and a value are stands in the file named. */
 enum store_db {

@@ -5,15 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum {
-	STEP_BYTES = 64 * 1024,
-	KEY_MAX = 511, /* LMDB's */
-};
+enum { STEP_BYTES = 64 * 1024 };
 
 struct step {
 	char *bytes; /* {u32 key, u32 value, key, value} ... */
 	size_t n;
-	char last[KEY_MAX];
+	char last[STORE_KEY_MAX];
 	size_t last_n;
 	bool started, ended;
 };

@@ -119,7 +119,6 @@ char *wall_format(int64_t wall_us, char dst[40])
 	return dst;
 }
 
-/* Without strftime's names, which follow the locale. */
 /* Two digits, and what stands before them. */
 static void put_two(struct buf *b, const char *before, int n)
 {
@@ -129,6 +128,7 @@ static void put_two(struct buf *b, const char *before, int n)
 	buf_put(b, digits, sizeof(digits));
 }
 
+/* Without strftime's names, which follow the locale; and without printf: every message has one. */
 char *wall_format_rfc5322(int64_t wall_us, char dst[40])
 {
 	static const char day[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -142,7 +142,6 @@ char *wall_format_rfc5322(int64_t wall_us, char dst[40])
 		return dst;
 	long offset = tm.tm_gmtoff / 60;
 	long away = offset < 0 ? -offset : offset;
-	/* Without printf: every message has one. */
 	buf_text(&b, text_of(day[tm.tm_wday]));
 	put_two(&b, ", ", tm.tm_mday);
 	buf_char(&b, ' ');

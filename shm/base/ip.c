@@ -87,17 +87,23 @@ static void format6(const struct ip *ip, struct buf *b)
 	}
 }
 
+static void format4(const struct ip *ip, struct buf *b)
+{
+	for (int i = 12; i < 16; i++) {
+		if (i > 12)
+			buf_char(b, '.');
+		buf_u64(b, ip->b[i]);
+	}
+}
+
 char *ip_format(const struct ip *ip, char dst[IP_TEXT_MAX])
 {
 	struct buf b = buf_over(dst, IP_TEXT_MAX);
 
-	if (!ip_is4(ip))
+	if (ip_is4(ip))
+		format4(ip, &b);
+	else
 		format6(ip, &b);
-	for (int i = 12; ip_is4(ip) && i < 16; i++) {
-		if (i > 12)
-			buf_char(&b, '.');
-		buf_u64(&b, ip->b[i]);
-	}
 	return dst;
 }
 
